@@ -1,0 +1,1 @@
+"""Brokers move jobs; stores remember them."""

@@ -1,0 +1,214 @@
+"""The seams between the engine and the systems that move and remember jobs: narrow, batch-first, synchronous.
+
+An implementation passes ``celeriac.testing.conformance``. Its methods are called by one thread at a time per instance: a
+process that needs a second connection calls ``clone()``. Every method bounds its own waiting (a few seconds) and raises
+``BrokerUnavailable`` when the server does not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol, Self
+
+import msgspec
+
+from celeriac.engine.job import Job, State, Token
+from celeriac.engine.outcome import Attempt, Failure, Outcome
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a broker can do by its nature. Shown in the start-up text and checked by the conformance suite."""
+
+    transactional: bool = False
+    """A job enqueued inside the caller's transaction exists when and only when that commits."""
+    durable: bool = True
+    """An accepted job survives the death of every process."""
+    delay: bool = True
+    priority: bool = True
+    inspect: bool = True
+    wakes: bool = True
+    """An idle worker is woken by a new job, rather than finding it by polling."""
+
+
+class WorkerInfo(msgspec.Struct, kw_only=True):
+    """One running worker, as the broker and the dashboard know it. ``id`` is a random boot id, never reused."""
+
+    id: str
+    name: str
+    host: str
+    pid: int
+    pool: str
+    concurrency: int
+    queues: list[str]
+    version: str = ""
+
+
+class Verdict(msgspec.Struct, kw_only=True, frozen=True):
+    """Why the master killed a child over one job: that job ends so, instead of running again."""
+
+    token: Token
+    state: State
+    failure: Failure
+
+
+class Cancel(msgspec.Struct, frozen=True):
+    """Cancel these jobs. A running one is ended only with ``terminate``."""
+
+    ids: tuple[str, ...]
+    terminate: bool = False
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Stop handing out jobs of these queues. What runs goes on."""
+
+    queues: tuple[str, ...]
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """Hand out jobs of these queues again."""
+
+    queues: tuple[str, ...]
+
+
+class Purge(msgspec.Struct, frozen=True):
+    """Cancel every waiting and scheduled job of these queues."""
+
+    queues: tuple[str, ...]
+
+
+class Unpark(msgspec.Struct, frozen=True):
+    """Let parked jobs wait again, chosen by id or, where ``ids`` is empty, by the names of their tasks."""
+
+    ids: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+
+
+Command = Cancel | Pause | Resume | Purge | Unpark
+
+
+class Broker(Protocol):
+    """Moves jobs. Each claimed job is fenced by its token; whoever lost the claim changes nothing."""
+
+    capabilities: Capabilities
+
+    def open(self) -> None:
+        """Connect now rather than at the first call. Raises ``BrokerUnavailable`` or ``SchemaMissing``."""
+
+    def close(self) -> None:
+        """Let go of every connection. The broker may be used again afterwards."""
+
+    def clone(self) -> Self:
+        """Return an unopened broker on the same data, for another thread."""
+
+    def push(self, jobs: Sequence[Job]) -> None:
+        """Accept jobs: ``waiting`` ones, or ``scheduled`` ones with ``run_at``. A job whose id exists is left as it is."""
+
+    def join(self, worker: WorkerInfo, lease: float) -> None:
+        """Make a worker known, with a lease of ``lease`` seconds from now on the broker's clock."""
+
+    def enrol(self, worker: str, child: str) -> None:
+        """Make a child of a worker known. Only a known, living child can claim. Raises ``LeaseLost`` for a dead worker."""
+
+    def claim(self, queues: Sequence[str], limit: int, child: str) -> list[Job]:
+        """Take up to ``limit`` waiting jobs, the most urgent first, under the lease of the child's worker. Never blocks.
+
+        Higher priority first, then in the order of arrival; queues in the order given. Raises ``ChildIsDead`` for a child
+        that was declared dead.
+        """
+
+    def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
+        """Record that these bodies start: from here on their jobs are charged for their child's death.
+
+        With ``once`` a begun job is never run again by a rescue: it fails instead (at most once). Returns the tokens still held.
+        """
+
+    def release(self, child: str, keep: Collection[Token] = ()) -> int:
+        """Give back, uncharged, what ``child`` holds and has not begun, save ``keep``. Returns how many went back."""
+
+    def held(self, child: str) -> set[Token]:
+        """Return the tokens of everything the broker believes ``child`` holds."""
+
+    def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
+        """Record outcomes and end their claims, all in one atomic operation. Returns the tokens refused: claim lost."""
+
+    def renew(self, worker: str, lease: float) -> bool:
+        """Extend a worker's lease. False means it was declared dead: stop everything."""
+
+    def leave(self, worker: str) -> int:
+        """A worker goes: mark it and its children dead and give back what they still hold, uncharged."""
+
+    def rescue(
+        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int = 3
+    ) -> int:
+        """Declare ``child`` dead, or without it every worker whose lease ran out, and return their jobs.
+
+        In one operation: the dead are marked first, so that a claim still in flight gets nothing. ``verdicts`` end their jobs.
+        A begun job (marked at the broker, or listed in ``begun``) is charged; at ``limit`` charges it is parked.
+        Returns how many jobs were taken from the dead.
+        """
+
+    def promote(self, limit: int) -> float | None:
+        """Let up to ``limit`` due jobs wait. Returns the seconds until the next is due, or None when nothing is scheduled."""
+
+    def control(self, command: Command) -> int:
+        """Carry out ``command``; return how many jobs or queues it changed."""
+
+    def doomed(self, worker: str) -> set[Token]:
+        """Return the tokens of ``worker``'s running jobs that somebody asked to terminate."""
+
+
+class Notifier(Protocol):
+    """Wakes idle claimers. A lost wake-up costs at most one polling interval, never a job."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when there may be work, or -1 where there is only polling."""
+
+    def arm(self, child: str, queues: Sequence[str]) -> None:
+        """Publish that ``child`` is idle. The caller claims once more before it sleeps."""
+
+    def disarm(self, child: str) -> None:
+        """Withdraw it."""
+
+    def drain(self) -> None:
+        """Forget wake-ups received so far."""
+
+    def changed(self) -> bool:
+        """Poll cheaply: may there be new work since the last call?"""
+
+
+class Leader(Protocol):
+    """Chooses one keeper for upkeep. Correctness never rests on it."""
+
+    def acquire(self, holder: str, seconds: float) -> bool:
+        """Become or stay the leader for ``seconds``. Returns whether ``holder`` leads."""
+
+    def release(self, holder: str) -> None:
+        """Stop leading, if leading."""
+
+
+class Store(Protocol):
+    """Remembers jobs and their results."""
+
+    def get(self, id: str) -> Job | None:
+        """Return the whole record, or None for an unknown id."""
+
+    def wait(self, id: str, timeout: float | None) -> Job | None:
+        """Return the record once it is terminal or parked; None when ``timeout`` seconds passed first. Woken, not polled."""
+
+    def attempts(self, id: str) -> list[Attempt]:
+        """Return what is kept of the job's ended attempts, the oldest first."""
+
+    def find(self, where: Mapping[str, Any], limit: int, before: int | None = None) -> list[Job]:
+        """Return records, the newest first: equal to each of ``where`` (queue, task, state, root, group), older than ``before``."""
+
+    def counts(self) -> dict[str, dict[State, int]]:
+        """Return the number of jobs by queue and state, counted now."""
+
+    def report(self, token: Token, progress: dict[str, Any]) -> bool:
+        """Replace the progress of a running job. False where the claim is lost."""
+
+    def forget(self, ids: Iterable[str]) -> int:
+        """Delete the records of ended jobs."""
+
+    def prune(self, ages: Mapping[State, float], limit: int) -> int:
+        """Delete up to ``limit`` ended jobs older than their state's age in seconds. States not named are kept."""

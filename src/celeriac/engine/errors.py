@@ -1,0 +1,189 @@
+"""Every error of the engine, in one place. A message says what happened, the value, the cause and the fix.
+
+The public names are re-exported by ``celeriac.exceptions``; those that Celery has keep Celery's names and arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the nearest of ``known``, or an empty string where nothing is near."""
+    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+class CeleriacError(Exception):
+    """Base of all errors that Celeriac raises."""
+
+
+class ImproperlyConfigured(CeleriacError):
+    """A setting or an option cannot be used; the message names it, its value and the nearest valid one."""
+
+
+class NotRegistered(CeleriacError, KeyError):
+    """No task has this name. Raised when a name is looked up; a job that names it is parked, never dropped."""
+
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        super().__init__(name)
+        self.name = name
+        self.hint = did_you_mean(name, known)
+
+    def __str__(self) -> str:
+        return (
+            f"No task is registered as {self.name!r}.{self.hint} Tasks are found in the tasks.py of each app in"
+            " INSTALLED_APPS; a module elsewhere is named in CELERY_IMPORTS."
+        )
+
+
+class BrokerUnavailable(CeleriacError):
+    """The broker did not answer in time. Nothing was lost: what was not accepted was not enqueued."""
+
+
+OperationalError = BrokerUnavailable
+"""Celery's (kombu's) name for the same."""
+
+
+class DatabaseLocked(BrokerUnavailable):
+    """SQLite refused a write because the transaction began as a read (its default, DEFERRED)."""
+
+    def __init__(self, alias: str, seconds: float) -> None:
+        super().__init__(
+            f"SQLite answered 'database is locked' on the database {alias!r} after {seconds:.1f} s. A transaction that"
+            " starts by reading cannot become a writing one while another process writes. Add to the OPTIONS of"
+            f' DATABASES[{alias!r}]: "transaction_mode": "IMMEDIATE", "timeout": 20,'
+            ' "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"'
+        )
+
+
+class SchemaMissing(CeleriacError):
+    """Celeriac's tables are not in the database yet."""
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(
+            f"Celeriac's tables are missing in the database {alias!r}. Create them: python manage.py migrate"
+            + ("" if alias == "default" else f" --database {alias}")
+        )
+
+
+class ChildIsDead(CeleriacError):
+    """The broker has declared this child dead and gave its jobs to others. It must stop; its master starts a new one."""
+
+
+class LeaseLost(CeleriacError):
+    """The claim of this job is no longer ours: another attempt owns it, so nothing of this one may be kept."""
+
+
+class PayloadTooLarge(CeleriacError, ValueError):
+    """The encoded arguments are over the limit."""
+
+    def __init__(self, task: str, size: int, limit: int) -> None:
+        super().__init__(
+            f"The arguments of {task} take {size:,} bytes as JSON; the limit is {limit:,} (CELERIAC['MAX_PAYLOAD_BYTES'])."
+            " Store the data in a model or a file and pass its id."
+        )
+
+
+class UnreadablePayload(CeleriacError, ValueError):
+    """The payload of a job is not what Celeriac writes; the job is parked."""
+
+
+class ResultNotEncodable(CeleriacError, TypeError):
+    """A task returned something that is not JSON; the job fails with this reason."""
+
+
+class WorkerLostError(CeleriacError):
+    """The process that ran the job died, or was killed, before the job ended."""
+
+
+class TimeLimitExceeded(CeleriacError):
+    """The job ran past its hard time limit and its process was killed."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"The job ran past its time limit of {self.seconds} s and was killed."
+
+
+class SoftTimeLimitExceeded(Exception):
+    """Raised inside the task when its soft time limit has passed; it may clean up and return."""
+
+    def __str__(self) -> str:
+        return "SoftTimeLimitExceeded" + (repr(self.args) if self.args else "")
+
+
+class TaskCancelled(BaseException):
+    """Raised inside a running task that ``revoke(terminate=True)`` ends in a thread or on the event loop.
+
+    Not an ``Exception``, so that a task's own ``except Exception`` does not swallow it.
+    """
+
+
+class TaskError(CeleriacError):
+    """Base of what a task raises to steer its own job."""
+
+
+class Ignore(TaskError):
+    """Raised by a task: end the job without recording a result or a failure."""
+
+
+class Reject(TaskError):
+    """Raised by a task: hand the job back (``requeue=True``) or fail it for good."""
+
+    def __init__(self, reason: object = None, requeue: bool = False) -> None:
+        super().__init__(reason, requeue)
+        self.reason = reason
+        self.requeue = requeue
+
+
+class Retry(TaskError):
+    """Raised by ``self.retry()``: run the job again at ``when``."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        exc: BaseException | None = None,
+        when: datetime | float | None = None,
+        is_eager: bool = False,
+        sig: Any = None,
+    ) -> None:
+        super().__init__(message, exc, when)
+        self.message = message
+        self.exc = exc
+        self.when = when
+        self.is_eager = is_eager
+        self.sig = sig
+
+    def __str__(self) -> str:
+        if self.message:
+            return self.message
+        return f"Retry {_humanize(self.when)}" + (f": {self.exc!r}" if self.exc else "")
+
+
+class MaxRetriesExceededError(TaskError):
+    """The task asked for one retry more than its ``max_retries``."""
+
+    def __init__(self, *args: object, task_args: Any = (), task_kwargs: Any = None) -> None:
+        super().__init__(*args)
+        self.task_args = task_args
+        self.task_kwargs = task_kwargs or {}
+
+
+class TaskRevokedError(TaskError):
+    """The job was revoked, so there is no result."""
+
+
+class TimeoutError(CeleriacError):  # noqa: A001 - Celery's public name
+    """``result.get(timeout)`` waited that long and the job was not finished."""
+
+
+def _humanize(when: datetime | float | None) -> str:
+    if when is None:
+        return "now"
+    return f"in {when:g}s" if isinstance(when, int | float) else f"at {when}"
