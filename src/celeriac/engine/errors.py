@@ -143,7 +143,10 @@ class Reject(TaskError):
 
 
 class Retry(TaskError):
-    """Raised by ``self.retry()``: run the job again at ``when``."""
+    """Raised by ``self.retry()``: run the job again at ``when`` (a time, or seconds from now).
+
+    ``payload`` and ``queue`` are set where the retry changes the arguments or the queue.
+    """
 
     def __init__(
         self,
@@ -152,6 +155,8 @@ class Retry(TaskError):
         when: datetime | float | None = None,
         is_eager: bool = False,
         sig: Any = None,
+        payload: bytes | None = None,
+        queue: str | None = None,
     ) -> None:
         super().__init__(message, exc, when)
         self.message = message
@@ -159,6 +164,8 @@ class Retry(TaskError):
         self.when = when
         self.is_eager = is_eager
         self.sig = sig
+        self.payload = payload
+        self.queue = queue
 
     def __str__(self) -> str:
         if self.message:

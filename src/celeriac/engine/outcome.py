@@ -42,6 +42,12 @@ class Outcome(msgspec.Struct, kw_only=True):
     counts: bool = True
     retried: bool = False
     """True where this ends an attempt of a job that was tried before, so that its history is kept even when clean."""
+    payload: bytes | None = None
+    """New arguments for a retry that changes them."""
+    queue: str | None = None
+    """Another queue for a retry that changes it."""
+    settled: bool = False
+    """True where the outcome was written already, inside the body's own transaction: nothing is left to settle."""
 
 
 class Attempt(msgspec.Struct, kw_only=True):

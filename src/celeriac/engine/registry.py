@@ -11,8 +11,8 @@ from celeriac.engine.errors import NotRegistered
 class RunnableTask(Protocol):
     """What the attempt pipeline needs to know of a task. ``celeriac.task.Task`` is one.
 
-    Times in seconds. ``max_retries`` None means for ever. ``request_stack`` holds the requests of the attempts that
-    run now in this thread or coroutine, the innermost last.
+    Times in seconds. ``max_retries`` None means for ever. ``overrides`` names the hooks (``on_success``, ...) that the task's
+    class really defines: the others are not called, since most tasks have none and the call would cost every job.
     """
 
     name: str
@@ -32,6 +32,7 @@ class RunnableTask(Protocol):
     retry_jitter: bool
     time_limit: float | None
     soft_time_limit: float | None
+    overrides: frozenset[str]
 
     def body(self) -> Callable[..., Any]:
         """Return what is called with the job's arguments: the function, already bound where the task is."""

@@ -97,6 +97,9 @@ class Broker(Protocol):
     def close(self) -> None:
         """Let go of every connection. The broker may be used again afterwards."""
 
+    def notifier(self) -> Notifier:
+        """Return the notifier that belongs to this broker's connection."""
+
     def clone(self) -> Self:
         """Return an unopened broker on the same data, for another thread."""
 

@@ -1,0 +1,1 @@
+"""A running worker: master, template, keeper and children."""
