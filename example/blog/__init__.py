@@ -1,0 +1,1 @@
+"""Articles, who read them, and which were read most."""

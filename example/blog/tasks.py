@@ -1,0 +1,30 @@
+"""What the blog does in the background."""
+
+from __future__ import annotations
+
+import time
+
+from celeriac import progress, shared_task
+from django.conf import settings
+
+from blog import importer, ranking
+
+
+@shared_task
+def rank_articles() -> dict[str, str]:
+    """Compute the ranking; return the winner of each period."""
+    places = ranking.compute()
+    return {f"{place.days} d": f"{place.article.title} ({place.views})" for place in places if place.place == 1}
+
+
+@shared_task
+def import_articles() -> dict[str, int]:
+    """Read every article's file, saying on the way how far it is. Return how many were new and how many were known."""
+    files = importer.files()
+    new = 0
+    for done, file in enumerate(files, start=1):
+        article, created = importer.import_file(file)
+        new += created
+        progress(done, len(files), article.title)
+        time.sleep(settings.IMPORT_PAUSE)
+    return {"new": new, "known": len(files) - new}

@@ -1,0 +1,1 @@
+"""The demo site's project: a small blog about kitchen gardens."""

@@ -1,0 +1,1 @@
+"""Shows what the demo's post office received."""

@@ -1,0 +1,314 @@
+"""Broker and store on a Django database. One instance serves one thread of a worker, or all callers of a process.
+
+A *caller's* instance uses Django's own connection of whichever thread calls, so a push joins that thread's transaction. A *worker's*
+instance (``clone()``, ``private=True``) opens a connection of its own and is used by one thread.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from django.db import connections, transaction
+from django.db.utils import OperationalError
+
+from celeriac.engine.brokers.base import Cancel, Capabilities, Command, Pause, Purge, Resume, Unpark, Verdict, WorkerInfo
+from celeriac.engine.brokers.sql import control, store
+from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, is_conflict, is_locked, typed_errors
+from celeriac.engine.brokers.sql.dialect import Dialect
+from celeriac.engine.brokers.sql.rows import claimed_job, to_json
+from celeriac.engine.brokers.sql.wake import Wake, wake_for
+from celeriac.engine.errors import ChildIsDead, ImproperlyConfigured, LeaseLost
+from celeriac.engine.job import Job, State, Token
+from celeriac.engine.outcome import Attempt, Outcome
+
+T = TypeVar("T")
+CONFLICTS = 5
+"""How often a transaction that the server chose as a deadlock's victim is tried again."""
+
+
+def dialect_for(alias: str) -> Dialect:
+    """Return the dialect of a database alias. Raises ``ImproperlyConfigured`` for a vendor without one."""
+    vendor = connections[alias].vendor
+    if vendor == "sqlite":
+        from celeriac.engine.brokers.sql.sqlite import SQLite  # a vendor's driver is imported only where it is used
+
+        return SQLite(alias)
+    if vendor == "postgresql":
+        from celeriac.engine.brokers.sql.postgres import Postgres
+
+        return Postgres(alias)
+    raise ImproperlyConfigured(
+        f"The database {alias!r} is {vendor}; Celeriac's SQL engine runs on SQLite and PostgreSQL. Name an alias of one of"
+        ' these: CELERY_BROKER_URL = "django://<alias>".'
+    )
+
+
+class SQLBroker:
+    """Moves and remembers jobs in a Django database."""
+
+    def __init__(self, alias: str, private: bool = False) -> None:
+        self.alias = alias
+        self.private = private
+        self.dialect = dialect_for(alias)
+        self.capabilities = Capabilities(transactional=True)
+        self.connection: Connection = self.dialect.connect() if private else CallerConnection(alias, self.dialect.native)
+        self.wake: Wake = wake_for(self.dialect, self.connection)
+
+    def open(self) -> None:
+        self._do(lambda: self.connection.fetch("select 1 from celeriac_leader where duty = %s", ("",)))
+
+    def close(self) -> None:
+        self.wake.close()
+        self.connection.close()
+
+    def clone(self) -> SQLBroker:
+        return SQLBroker(self.alias, private=True)
+
+    def notifier(self) -> Wake:
+        return self.wake
+
+    # -- running statements ------------------------------------------------------------------------------------------------
+
+    def _do(self, action: Callable[[], T]) -> T:
+        """Run ``action`` with typed errors; try again what a deadlock ended or another writer locked out."""
+        with typed_errors(self.alias, self.connection):
+            for attempt in range(CONFLICTS):
+                try:
+                    return action()
+                except OperationalError as error:
+                    if not self.private or not (is_conflict(error) or is_locked(error)) or attempt == CONFLICTS - 1:
+                        raise
+                    time.sleep(random.uniform(0, 0.02 * (attempt + 1)))
+        raise AssertionError("unreachable: the last conflict is raised")
+
+    def _in_transaction(self, action: Callable[[], T]) -> T:
+        def run() -> T:
+            with self.connection.atomic():
+                return action()
+
+        return self._do(run)
+
+    # -- moving jobs -------------------------------------------------------------------------------------------------------
+
+    def push(self, jobs: Sequence[Job]) -> None:
+        if not jobs:
+            return
+        self._do(lambda: self.dialect.push(self.connection, jobs))
+        waiting = Counter(job.queue for job in jobs if job.state is State.WAITING)
+        due = min((job.run_at for job in jobs if job.state is State.SCHEDULED and job.run_at is not None), default=None)
+        self.connection.after_commit(lambda: self._wake(waiting, due))
+
+    def _wake(self, waiting: Mapping[str, int], due: float | None = None) -> None:
+        with typed_errors(self.alias, self.connection):
+            if waiting:
+                self.wake.wake(waiting)
+            if due is not None and due < time.time() + 1.0:  # what is due later, the keeper sees in time by itself
+                self.wake.wake_keepers()
+
+    def join(self, worker: WorkerInfo, lease: float) -> None:
+        queues = to_json(worker.queues).decode()
+        values = (worker.id, worker.name, worker.host, worker.pid, worker.pool, worker.concurrency, queues, worker.version, lease)
+        self._do(lambda: self.connection.run(self.dialect.sql["join"], values))
+
+    def enrol(self, worker: str, child: str) -> None:
+        if not self._do(lambda: self.connection.run(self.dialect.sql["enrol"], (child, worker))):
+            raise LeaseLost(f"The worker {worker} was declared dead; it cannot start another child.")
+
+    def claim(self, queues: Sequence[str], limit: int, child: str) -> list[Job]:
+        jobs: list[Job] = []
+        for queue in queues:
+            if len(jobs) >= limit:
+                break
+            jobs += self._claim(queue, limit - len(jobs), child)
+        return jobs
+
+    def _claim(self, queue: str, limit: int, child: str) -> list[Job]:
+        taken = self._do(lambda: self.dialect.claim(self.connection, queue, limit, child))
+        if taken is None:
+            raise ChildIsDead(f"The broker has declared the child {child} dead; its jobs were given to others.")
+        return [claimed_job(row, child) for row in taken]
+
+    def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
+        return self._in_transaction(lambda: self.dialect.begin(self.connection, tokens, once)) if tokens else set()
+
+    def release(self, child: str, keep: Collection[Token] = ()) -> int:
+        queues = self._in_transaction(lambda: self.dialect.release(self.connection, child, keep))
+        self._wake(Counter(queues))
+        return len(queues)
+
+    def held(self, child: str) -> set[Token]:
+        held = self._do(lambda: self.connection.fetch(self.dialect.sql["held"], (child,)))
+        return {Token(number, child, delivery) for number, delivery in held}
+
+    def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
+        if not outcomes:
+            return set()
+        refused, awaited = self._in_transaction(lambda: self.dialect.settle(self.connection, outcomes))
+        self._after_settling(outcomes, awaited)
+        return refused
+
+    def _after_settling(self, outcomes: Sequence[Outcome], awaited: Sequence[int]) -> None:
+        with typed_errors(self.alias, self.connection):
+            if awaited:
+                self.wake.wake_waiters(awaited)
+        if all(outcome.state in _QUIET and not outcome.follow_ups for outcome in outcomes):
+            return
+        # Which queue a job goes back to is not in the outcome, so everybody who is idle looks.
+        queues = Counter(job.queue for outcome in outcomes for job in outcome.follow_ups)
+        queues.update(outcome.queue or "" for outcome in outcomes if outcome.state in (State.WAITING, State.SCHEDULED))
+        due = min((outcome.run_at for outcome in outcomes if outcome.run_at is not None), default=None)
+        self._wake(queues, due)
+
+    @contextmanager
+    def settling(self) -> Iterator[Callable[[Outcome], bool]]:
+        """Run a body and its settle in one transaction of the caller's own connection (invariant 3)."""
+        caller = SQLBroker(self.alias)
+        settled: list[tuple[Outcome, list[int]]] = []
+
+        def settle(outcome: Outcome) -> bool:
+            refused, awaited = caller.dialect.settle(caller.connection, [outcome])
+            settled.append((outcome, awaited))
+            return not refused
+
+        with transaction.atomic(using=self.alias):
+            yield settle
+        for outcome, awaited in settled:
+            caller._after_settling([outcome], awaited)
+
+    # -- leases and rescue ---------------------------------------------------------------------------------------------------
+
+    def renew(self, worker: str, lease: float) -> bool:
+        return bool(self._do(lambda: self.connection.run(self.dialect.sql["renew"], (lease, worker))))
+
+    def leave(self, worker: str) -> int:
+        queues = self._in_transaction(lambda: self._bury(worker, charge=False))
+        self._wake(Counter(queues))
+        return len(queues)
+
+    def rescue(
+        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int = 3
+    ) -> int:
+        awaited: list[int] = []
+        if child is None:
+            queues = self._in_transaction(lambda: self._rescue_lapsed(limit))
+        else:
+            queues = self._in_transaction(lambda: self._rescue_child(child, begun, verdicts, limit, awaited))
+        if awaited:
+            self.wake.wake_waiters(awaited)
+        self._wake(Counter(queues))
+        return len(queues)
+
+    def _rescue_lapsed(self, limit: int) -> list[str]:
+        lapsed = self.connection.fetch(self.dialect.sql["lapsed"])
+        return [queue for (worker,) in lapsed for queue in self._bury(worker, charge=True, limit=limit)]
+
+    def _bury(self, worker: str, charge: bool, limit: int = 3) -> list[str]:
+        sql = self.dialect.sql
+        self.connection.run(sql["kill_worker"], (worker,))
+        children = [row[0] for row in self.connection.fetch(sql["children"], (worker,))]
+        self.connection.run(sql["kill_children"], (worker,))
+        return [queue for child in children for queue in self._empty(child, (), charge, limit, [])]
+
+    def _rescue_child(
+        self, child: str, begun: Collection[Token], verdicts: Collection[Verdict], limit: int, awaited: list[int]
+    ) -> list[str]:
+        self.connection.run(self.dialect.sql["kill_child"], (child,))  # first: it waits for a claim in flight, or stops it
+        now = time.time()
+        outcomes = [store.verdict_outcome(verdict, now) for verdict in verdicts]
+        if outcomes:
+            refused, awaited_now = self.dialect.settle(self.connection, outcomes)
+            awaited += awaited_now
+        return self._empty(child, begun, True, limit, awaited) + [""] * len(outcomes)
+
+    def _empty(self, child: str, begun: Collection[Token], charge: bool, limit: int, awaited: list[int]) -> list[str]:
+        """Take everything from a child that is dead already. Returns a queue for each job taken."""
+        sql = self.dialect.sql
+        ended = self.dialect.charge(self.connection, child, begun, time.time(), limit) if charge else []
+        if ended:
+            awaited += self.dialect.settle(self.connection, ended)[1]
+        queues = [row[0] for row in self.connection.fetch(sql["queues_held"], (child,))]
+        if queues:
+            self.connection.run(sql["give_back_all"], (child,))
+        return queues + [""] * len(ended)
+
+    def promote(self, limit: int) -> float | None:
+        sql = self.dialect.sql
+
+        def promote() -> list[str]:
+            due = self.connection.fetch(sql["due"], (limit,))
+            if due:
+                self.connection.run_many(sql["promote"], [(job,) for job, _ in due])
+            return [queue for _, queue in due]
+
+        until = self._do(lambda: self.connection.fetch(sql["next_due"]))[0][0]
+        if until is None or until > 0:
+            return None if until is None else float(until)
+        queues = self._in_transaction(promote)
+        self._wake(Counter(queues))
+        until = self._do(lambda: self.connection.fetch(sql["next_due"]))[0][0]
+        return None if until is None else max(0.0, float(until))
+
+    # -- control -------------------------------------------------------------------------------------------------------------
+
+    def control(self, command: Command) -> int:
+        carry_out = _CONTROLS[type(command)]
+        changed, queues, awaited = self._in_transaction(lambda: carry_out(self.connection, self.dialect, command))
+        self.connection.after_commit(lambda: self._after_control(queues, awaited))
+        return changed
+
+    def _after_control(self, queues: Mapping[str, int], awaited: Sequence[int]) -> None:
+        self._wake(queues)
+        with typed_errors(self.alias, self.connection):
+            if awaited:
+                self.wake.wake_waiters(awaited)
+            self.wake.wake_keepers()
+
+    def doomed(self, worker: str) -> set[Token]:
+        return {Token(*row) for row in self._do(lambda: self.connection.fetch(self.dialect.sql["doomed"], (worker,)))}
+
+    # -- the store -----------------------------------------------------------------------------------------------------------
+
+    def get(self, id: str) -> Job | None:
+        return self._do(lambda: store.get(self.connection, self.dialect, id))
+
+    def wait(self, id: str, timeout: float | None) -> Job | None:
+        return store.wait(self, id, timeout)
+
+    def mark_awaited(self, id: str) -> None:
+        """Ask for a wake-up when the job has ended."""
+        self._do(lambda: self.connection.run(self.dialect.sql["await"], (id,)))
+
+    def attempts(self, id: str) -> list[Attempt]:
+        return self._do(lambda: store.attempts(self.connection, self.dialect, id))
+
+    def find(self, where: Mapping[str, Any], limit: int, before: int | None = None) -> list[Job]:
+        return self._do(lambda: store.find(self.connection, self.dialect, where, limit, before))
+
+    def counts(self) -> dict[str, dict[State, int]]:
+        return self._do(lambda: store.counts(self.connection, self.dialect))
+
+    def report(self, token: Token, progress: dict[str, Any]) -> bool:
+        values = (store.progress_text(progress), token.number, *token)
+        return bool(self._do(lambda: self.connection.run(self.dialect.sql["report"], values)))
+
+    def forget(self, ids: Iterable[str]) -> int:
+        return self._in_transaction(lambda: store.forget(self.connection, self.dialect, ids))
+
+    def prune(self, ages: Mapping[State, float], limit: int) -> int:
+        return self._in_transaction(lambda: store.prune(self.connection, self.dialect, ages, limit))
+
+
+_QUIET = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED, State.PARKED})
+
+_CONTROLS: Mapping[type, Callable[[Connection, Dialect, Any], control.Changed]] = {
+    Cancel: control.cancel,
+    Pause: control.pause,
+    Resume: control.resume,
+    Purge: control.purge,
+    Unpark: control.unpark,
+}

@@ -1,0 +1,233 @@
+"""What every SQL database does alike, as named statements; each vendor's module overrides what it does better.
+
+The order of locks is the same everywhere, so that two transactions never wait for each other in a circle: worker, child, live row,
+record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, ClassVar
+
+from celeriac.engine.brokers.sql import rows
+from celeriac.engine.brokers.sql.connection import Connection, OwnConnection, Rows
+from celeriac.engine.codec import encode_failure
+from celeriac.engine.job import TERMINAL, Job, State, Token
+from celeriac.engine.outcome import Failure, Outcome
+
+RECORD = ", ".join(f"j.{column.strip()}" for column in rows.RECORD_COLUMNS.split(","))
+
+STATEMENTS = {
+    # -- a worker and its children -------------------------------------------------------------------------------------
+    "join": """insert into celeriac_worker (id, name, host, pid, pool, concurrency, queues, version, started, lease, alive)
+        values (%s, %s, %s, %s, %s, %s, {json}, %s, {now}, {ahead}, {true})""",
+    "enrol": """insert into celeriac_child (id, worker, alive, enrolled)
+        select {text}, id, {true}, {now} from celeriac_worker where id = %s and alive""",
+    "renew": "update celeriac_worker set lease = {ahead} where id = %s and alive",
+    "lapsed": "select id from celeriac_worker where alive and lease < {now} {skip_locked}",
+    "kill_worker": "update celeriac_worker set alive = {false} where id = %s and alive",
+    "kill_children": "update celeriac_child set alive = {false} where worker = %s and alive",
+    "kill_child": "update celeriac_child set alive = {false} where id = %s",
+    "children": "select id from celeriac_child where worker = %s",
+    "is_alive": "select 1 from celeriac_child where id = %s and alive",
+    # -- what a child holds --------------------------------------------------------------------------------------------
+    "begin": """update celeriac_live set begun = coalesce(begun, {now}), once = (once or %s)
+        where job = %s and child = %s and delivery = %s and state = 'running'""",
+    "held": "select job, delivery from celeriac_live where child = %s and state = 'running'",
+    "not_begun": """select job, delivery, queue from celeriac_live
+        where child = %s and state = 'running' and begun is null {for_update}""",
+    "give_back": """update celeriac_live set state = 'waiting', child = null, begun = null, doomed = {false}
+        where job = %s and child = %s and delivery = %s and state = 'running'""",
+    "give_back_all": """update celeriac_live set state = 'waiting', child = null, begun = null, doomed = {false}
+        where child = %s and state = 'running'""",
+    "begun": """select job, delivery, charges, once, begun from celeriac_live
+        where child = %s and state = 'running' {for_update}""",
+    "queues_held": "select distinct queue from celeriac_live where child = %s and state = 'running'",
+    "charge": "update celeriac_live set charges = charges + 1 where job = %s",
+    "doomed": """select l.job, l.child, l.delivery from celeriac_live l join celeriac_child c on c.id = l.child
+        where c.worker = %s and l.state = 'running' and l.doomed""",
+    # -- settling, one by one: what is not the common case -------------------------------------------------------------------
+    "return_live": """update celeriac_live set state = %s, run_at = %s, queue = coalesce({text}, queue), child = null, begun = null,
+        doomed = {false}, charges = 0 where job = %s and child = %s and delivery = %s and state = 'running'""",
+    "return_record": """update celeriac_job set state = %s, run_at = coalesce(%s, run_at), payload = coalesce({blob}, payload),
+        queue = coalesce({text}, queue), started = %s, worker = %s, attempts = attempts + %s where number = %s""",
+    "attempt": """insert into celeriac_attempt (job, "index", state, started, finished, worker, error, log)
+        select number, attempts, %s, %s, %s, %s, {json}, {text} from celeriac_job where number = %s""",
+    # -- time ------------------------------------------------------------------------------------------------------------
+    "due": """select job, queue from celeriac_live where state = 'scheduled' and run_at <= {now}
+        order by run_at limit %s {skip_locked}""",
+    "promote": "update celeriac_live set state = 'waiting' where job = %s and state = 'scheduled'",
+    "next_due": "select {until_min_run_at} from celeriac_live where state = 'scheduled'",
+    # -- control ---------------------------------------------------------------------------------------------------------
+    "numbers": "select number, state from celeriac_job where id = %s",
+    "cancel_live": "delete from celeriac_live where job = %s and state in ('waiting', 'scheduled', 'blocked')",
+    "doom": "update celeriac_live set doomed = {true} where job = %s and state = 'running' and not doomed",
+    "cancel_record": "update celeriac_job set state = 'cancelled', trouble = 'cancelled', finished = {now} where number = %s",
+    "cancel_parked": """update celeriac_job set state = 'cancelled', trouble = 'cancelled', finished = {now}
+        where number = %s and state = 'parked'""",
+    "purgeable": """select job from celeriac_live where queue = %s and state in ('waiting', 'scheduled')
+        order by job limit %s {skip_locked}""",
+    "pause": "update celeriac_queue set paused = %s where name = %s and paused <> %s",
+    "queue": "insert into celeriac_queue (name, paused) values (%s, {false}) on conflict do nothing",
+    "parked": "select number, queue from celeriac_job where trouble = 'parked' and {parked_by} {for_update}",
+    "unpark_live": """insert into celeriac_live (job, queue, priority, state)
+        select number, queue, priority, 'waiting' from celeriac_job where number = %s and state = 'parked'""",
+    "unpark_record": "update celeriac_job set state = 'waiting', trouble = null, finished = null where number = %s",
+    # -- reading ---------------------------------------------------------------------------------------------------------
+    "get": f"""select {RECORD}, l.state, l.begun, l.charges, l.run_at, l.child, l.delivery, c.worker from celeriac_job j
+        left join celeriac_live l on l.job = j.number left join celeriac_child c on c.id = l.child where j.id = %s""",
+    "find": f"""select {RECORD}, l.state, l.begun, l.charges, l.run_at, l.child, l.delivery, c.worker from celeriac_job j
+        left join celeriac_live l on l.job = j.number left join celeriac_child c on c.id = l.child
+        {{{{where}}}} order by j.number desc limit %s""",
+    "counts": """select j.queue, coalesce(l.state, j.state), count(*) from celeriac_job j
+        left join celeriac_live l on l.job = j.number group by 1, 2""",
+    "attempts": """select a."index", a.state, a.started, a.finished, a.worker, a.error, a.log from celeriac_attempt a
+        join celeriac_job j on j.number = a.job where j.id = %s order by a.id""",
+    "await": "update celeriac_live set awaited = {true} where job = (select number from celeriac_job where id = %s)",
+    "report": """update celeriac_job set progress = {json} where number = %s and exists (select 1 from celeriac_live
+        where job = %s and child = %s and delivery = %s and state = 'running')""",
+    # -- forgetting ------------------------------------------------------------------------------------------------------
+    "forget_attempts": "delete from celeriac_attempt where job = %s",
+    "forget": "delete from celeriac_job where number = %s and not exists (select 1 from celeriac_live where job = %s)",
+    "prunable": """select number from celeriac_job where state = %s and finished < {ago} and number > %s
+        order by number limit %s""",
+    "prune_children": """delete from celeriac_child where not alive and enrolled < {ago}
+        and not exists (select 1 from celeriac_live where child = celeriac_child.id)""",
+    "prune_workers": """delete from celeriac_worker where not alive and lease < {ago}
+        and not exists (select 1 from celeriac_child where worker = celeriac_worker.id)""",
+    # -- one keeper for upkeep --------------------------------------------------------------------------------------------
+    "lead": "update celeriac_leader set holder = %s, until = {ahead} where duty = %s and (holder = %s or until < {now})",
+    "first_leader": "insert into celeriac_leader (duty, holder, until) values (%s, %s, {ahead}) on conflict do nothing",
+    "resign": "delete from celeriac_leader where duty = %s and holder = %s",
+}
+
+
+class Dialect:
+    """The statements of one vendor, and the operations that are more than one statement."""
+
+    vendor: ClassVar[str]
+    fragments: ClassVar[dict[str, str]]
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+        self.sql = {name: text.format(**self.fragments) for name, text in STATEMENTS.items()}
+
+    def connect(self) -> OwnConnection:
+        """Return a private connection, not opened yet."""
+        raise NotImplementedError
+
+    @staticmethod
+    def native(sql: str) -> str:
+        """Return a statement with the driver's own placeholders in place of ``%s``."""
+        return sql
+
+    def time(self, value: float | None) -> Any:
+        """Return seconds since 1970 UTC as the driver wants a time."""
+        raise NotImplementedError
+
+    def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
+        """Insert records and live rows; ids that exist are left alone."""
+        raise NotImplementedError
+
+    def claim(self, connection: Connection, queue: str, limit: int, child: str) -> Rows | None:
+        """Take up to ``limit`` jobs of one queue: rows for ``rows.claimed_job``. None: the child is dead."""
+        raise NotImplementedError
+
+    def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> tuple[set[int], list[int]]:
+        """End jobs in one go. Returns the numbers accepted, and those of them that somebody waits for."""
+        raise NotImplementedError
+
+    # -- operations that are alike everywhere ------------------------------------------------------------------------------
+
+    def begin(self, connection: Connection, tokens: Collection[Token], once: bool) -> set[Token]:
+        """Mark tokens as begun; return those still held."""
+        statement = self.sql["begin"]
+        return {token for token in tokens if connection.run(statement, (once, *token))}
+
+    def release(self, connection: Connection, child: str, keep: Collection[Token]) -> list[str]:
+        """Give back what has not begun. Returns the queues of what went back, one entry a job."""
+        kept = {(token.number, token.delivery) for token in keep}
+        held = connection.fetch(self.sql["not_begun"], (child,))
+        back = [row for row in held if (row[0], row[1]) not in kept]
+        connection.run_many(self.sql["give_back"], [(job, child, delivery) for job, delivery, _ in back]) if back else 0
+        return [queue for _, _, queue in back]
+
+    def send_back(self, connection: Connection, outcome: Outcome) -> bool:
+        """Settle a retry or a requeue. Returns whether the token was accepted."""
+        later = outcome.state is State.SCHEDULED and outcome.run_at is not None and outcome.run_at > outcome.finished
+        state = State.SCHEDULED if later else State.WAITING
+        run_at = self.time(outcome.run_at)
+        if not connection.run(self.sql["return_live"], (state.value, run_at, outcome.queue, *outcome.token)):
+            return False
+        connection.run(
+            self.sql["return_record"],
+            (state.value, run_at, outcome.payload, outcome.queue, self.time(outcome.started), outcome.worker, outcome.counts, outcome.token.number),
+        )
+        return True
+
+    def keep_attempt(self, connection: Connection, outcome: Outcome) -> None:
+        """Write the row of an ended attempt."""
+        log = rows.clean(outcome.log) if outcome.log else None
+        times = (self.time(outcome.started), self.time(outcome.finished))
+        failure = rows.failure_text(outcome.failure)
+        connection.run(self.sql["attempt"], (outcome.state.value, *times, outcome.worker, failure, log, outcome.token.number))
+
+    def settle(self, connection: Connection, outcomes: Sequence[Outcome]) -> tuple[set[Token], list[int]]:
+        """Settle a batch inside the caller's transaction. Returns the tokens refused and the jobs somebody waits for."""
+        ended = [outcome for outcome in outcomes if outcome.state in TERMINAL or outcome.state is State.PARKED]
+        accepted, awaited = self.end(connection, ended) if ended else (set(), [])
+        for outcome in outcomes:
+            if outcome.state in (State.SCHEDULED, State.WAITING) and self.send_back(connection, outcome):
+                accepted.add(outcome.token.number)
+        refused = {outcome.token for outcome in outcomes if outcome.token.number not in accepted}
+        for outcome in outcomes:
+            if outcome.token in refused:
+                continue
+            if worth_keeping(outcome):
+                self.keep_attempt(connection, outcome)
+            if outcome.follow_ups:
+                self.push(connection, outcome.follow_ups)
+        return refused, awaited
+
+    def charge(self, connection: Connection, child: str, begun: Collection[Token], now: float, limit: int) -> list[Outcome]:
+        """Charge the begun jobs of a dead child. Returns the outcomes of those that must not run again."""
+        ended = []
+        marked = {(token.number, token.delivery) for token in begun}
+        for number, delivery, charges, once, since in connection.fetch(self.sql["begun"], (child,)):
+            if since is None and (number, delivery) not in marked:
+                continue
+            token = Token(number, child, delivery)
+            connection.run(self.sql["charge"], (number,))
+            if once:
+                ended.append(lost(token, rows.seconds(since) or now, now))
+            elif charges + 1 >= limit:
+                ended.append(poisonous(token, rows.seconds(since) or now, now, charges + 1))
+        return ended
+
+
+def worth_keeping(outcome: Outcome) -> bool:
+    """Return whether the attempt gets a row: an error, a log line, or one attempt of several."""
+    return outcome.failure is not None or bool(outcome.log) or (outcome.retried and outcome.counts)
+
+
+def lost(token: Token, started: float, finished: float) -> Outcome:
+    """Return the outcome of an at-most-once job whose process died."""
+    failure = Failure(
+        type="WorkerLostError",
+        module="celeriac.exceptions",
+        message="The process that ran this job died, and the task has acks_late=False (at most once): it is not run again.",
+    )
+    return Outcome(
+        token=token, state=State.FAILED, started=started, finished=finished, failure=failure, result=encode_failure(failure)
+    )
+
+
+def poisonous(token: Token, started: float, finished: float, charges: int) -> Outcome:
+    """Return the outcome of a job that killed its process too often."""
+    failure = Failure(
+        type="WorkerLostError",
+        module="celeriac.exceptions",
+        message=f"{charges} processes died while they ran this job. It is parked; resume it once the cause is mended.",
+    )
+    return Outcome(token=token, state=State.PARKED, started=started, finished=finished, failure=failure, counts=False)
+

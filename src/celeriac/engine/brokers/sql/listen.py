@@ -1,0 +1,102 @@
+"""Wake-ups by PostgreSQL's LISTEN and NOTIFY.
+
+A NOTIFY halves the speed of a small transaction, so it is sent only to those who sleep: a child that goes idle writes rows into
+``celeriac_idle``, claims once more, and sleeps; a producer takes such a row after its COMMIT and notifies that child alone.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, OwnConnection
+from celeriac.engine.brokers.sql.dialect import Dialect
+
+KEEPERS = "celeriac_keepers"
+WAITERS = "celeriac_waiters"
+
+ARM = "insert into celeriac_idle (child, queue) select %s::text, unnest(%s::text[]) on conflict do nothing"
+DISARM = "delete from celeriac_idle where child = %s"
+WAKE = """with idle as (
+        select id from celeriac_idle where (queue = %s or %s) limit %s for update skip locked),
+    woken as (delete from celeriac_idle i using idle where i.id = idle.id returning i.child)
+    select pg_notify('celeriac_' || replace(child, '-', ''), ''), set_config('synchronous_commit', 'off', true) from woken"""
+
+
+class ListenWake:
+    """Sends and receives wake-ups on a broker's connection."""
+
+    poll_every = 1.0
+
+    def __init__(self, dialect: Dialect, connection: Connection) -> None:
+        self._dialect = dialect
+        self._connection = connection
+        self._channel = ""
+        self._listening: Any = None
+
+    # -- receiving: only on a private connection, which stays open -------------------------------------------------------------
+
+    def _listen(self, channel: str) -> None:
+        assert isinstance(self._connection, OwnConnection)
+        raw = self._connection.raw
+        if self._listening is not raw or self._channel != channel:  # a connection made anew listens to nothing yet
+            self._connection.run(f'listen "{channel}"')
+            self._channel, self._listening = channel, raw
+
+    def fileno(self) -> int:
+        if self._listening is None or self._listening.closed:
+            return -1
+        return int(self._listening.fileno())
+
+    def arm(self, child: str, queues: Sequence[str]) -> None:
+        self._listen("celeriac_" + child.replace("-", ""))
+        self._connection.run(ARM, (child, list(queues)))
+
+    def disarm(self, child: str) -> None:
+        self._connection.run(DISARM, (child,))
+
+    def watch(self) -> None:
+        self._listen(KEEPERS)
+
+    def drain(self) -> None:
+        if self._listening is not None and not self._listening.closed:
+            for _ in self._listening.notifies(timeout=0):
+                pass
+
+    def changed(self) -> bool:
+        return True  # there is nothing cheaper to look at than the claim itself
+
+    # -- sending -----------------------------------------------------------------------------------------------------------
+
+    def wake(self, queues: Mapping[str, int]) -> None:
+        for queue, jobs in queues.items():
+            self._connection.fetch(WAKE, (queue, not queue, jobs))
+
+    def wake_keepers(self) -> None:
+        self._connection.fetch("select pg_notify(%s, '')", (KEEPERS,))
+
+    def wake_waiters(self, numbers: Sequence[int]) -> None:
+        self._connection.fetch("select pg_notify(%s, '')", (WAITERS,))
+
+    # -- waiting for a result ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def waiting(self, id: str) -> Iterator[Callable[[float], None]]:
+        # The caller's connection is Django's, so listening takes one of our own.
+        listener = ListenWake(self._dialect, self._dialect.connect())
+        try:
+            listener._listen(WAITERS)
+            yield listener._sleep
+        finally:
+            listener._connection.close()
+
+    def _sleep(self, seconds: float) -> None:
+        select.select([self.fileno()], [], [], seconds)
+        self.drain()
+
+    def close(self) -> None:
+        self._listening = None
+        if self._channel and not isinstance(self._connection, CallerConnection):
+            self._channel = ""

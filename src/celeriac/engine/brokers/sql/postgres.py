@@ -1,0 +1,169 @@
+"""PostgreSQL (psycopg 3): SKIP LOCKED, whole batches in one statement, READ COMMITTED.
+
+A claim may be lost by a crash of the server without harm (its jobs are still waiting, and the old token is refused), so it does not
+wait for the disk. Pushes, settles and begins do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from celeriac.engine.brokers.sql import rows
+from celeriac.engine.brokers.sql.connection import PATIENCE, Connection, OwnConnection, Rows
+from celeriac.engine.brokers.sql.dialect import Dialect
+from celeriac.engine.job import Job
+from celeriac.engine.outcome import Outcome
+
+# The child's row is locked first and shared: a rescue of this child either waits until this claim is committed, and then sees
+# what it took, or comes first, and then this claim finds the child dead. FOR SHARE is what makes the two exclude each other.
+# ``set_config`` makes just this transaction's commit asynchronous.
+CLAIM = """with self as materialized (
+        select set_config('synchronous_commit', 'off', true) from celeriac_child where id = %s and alive for share),
+    picked as materialized (
+        select job from celeriac_live
+        where state = 'waiting' and queue = %s and exists (select 1 from self)
+            and not exists (select 1 from celeriac_queue where name = %s and paused)
+        order by priority desc, job limit %s for update skip locked),
+    taken as (
+        update celeriac_live l set state = 'running', child = %s, delivery = l.delivery + 1 from picked where l.job = picked.job
+        returning l.job, l.delivery, l.charges)
+    select taken.delivery, taken.charges, {columns} from taken join celeriac_job j on j.number = taken.job
+    union all select null, null{nulls} where not exists (select 1 from self)"""
+
+END = """with u as (
+        select * from unnest(%s::bigint[], %s::text[], %s::int[], %s::text[], %s::bytea[], %s::timestamptz[], %s::timestamptz[],
+            %s::text[], %s::int[]) as u(job, child, delivery, state, result, started, finished, worker, counts)),
+    gone as (
+        delete from celeriac_live l using u where l.job = u.job and l.child = u.child and l.delivery = u.delivery
+            and l.state = 'running' returning l.job, l.charges, l.awaited)
+    update celeriac_job j set state = u.state, trouble = nullif(u.state, 'succeeded'), result = u.result, started = u.started, finished = u.finished, worker = u.worker,
+        attempts = j.attempts + u.counts, charges = gone.charges
+    from u join gone on gone.job = u.job where j.number = u.job returning j.number, gone.awaited"""
+
+_TYPES = {
+    "id": "text", "task": "text", "queue": "text", "payload": "bytea", "priority": "smallint", "state": "text",
+    "run_at": "timestamptz", "expires": "timestamptz", "root": "text", "parent": "text", "group": "text", "position": "int",
+    "unique_key": "text", "concurrency_key": "text", "fairness_key": "text", "headers": "jsonb", "metadata": "jsonb",
+    "progress": "jsonb", "schedule": "text", "nominal": "timestamptz",
+}  # fmt: skip
+
+
+def _push(columns: Sequence[str], source: Callable[[str], str], wrap: Callable[[str], str]) -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
+    values = ", ".join(source(_TYPES[column]) for column in columns)
+    return f"""with new as (
+        insert into celeriac_job ({names}, created) {wrap(values)}
+        on conflict (id) do nothing returning number, queue, priority, state, run_at)
+    insert into celeriac_live (job, queue, priority, state, run_at) select * from new order by number"""
+
+
+def _push_one(columns: Sequence[str]) -> str:
+    return _push(columns, lambda kind: f"%s::{kind}", lambda values: f"values ({values}, clock_timestamp())")
+
+
+def _push_many(columns: Sequence[str]) -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
+    return _push(
+        columns,
+        lambda kind: f"%s::{kind}[]",
+        lambda values: (
+            f"select {names}, clock_timestamp() from unnest({values}) with ordinality as u({names}, place) order by place"
+        ),
+    )
+
+
+_ALL = (*rows.PLAIN_COLUMNS, *rows.OPTIONAL_COLUMNS)
+PUSH = {
+    (plain, single): (_push_one if single else _push_many)(rows.PLAIN_COLUMNS if plain else _ALL)
+    for plain in (True, False)
+    for single in (True, False)
+}
+
+
+class Postgres(Dialect):
+    """The statements that PostgreSQL wants its own way."""
+
+    vendor = "postgresql"
+    fragments = {  # noqa: RUF012 - read only, as declared in Dialect
+        "now": "clock_timestamp()", "ahead": "clock_timestamp() + make_interval(secs => %s)",
+        "ago": "clock_timestamp() - make_interval(secs => %s)", "true": "true", "false": "false", "json": "%s::jsonb",
+        "text": "%s::text", "blob": "%s::bytea", "for_update": "for update", "skip_locked": "for update skip locked",
+        "until_min_run_at": "extract(epoch from min(run_at) - clock_timestamp())::float8", "parked_by": "{column} = %s",
+    }  # fmt: skip
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(alias)
+        columns = [f"j.{column.strip()}" for column in rows.CLAIM_COLUMNS.split(",")]
+        self._claim = CLAIM.format(columns=", ".join(columns), nulls=", null" * len(columns))
+
+    def connect(self) -> OwnConnection:
+        return OwnConnection(self.alias, self._options, self._prepare, self.native, "BEGIN ISOLATION LEVEL READ COMMITTED")
+
+    @staticmethod
+    def _options(options: dict[str, Any]) -> dict[str, Any]:
+        for name in ("pool", "isolation_level"):
+            options.pop(name, None)
+        limit = int(PATIENCE * 1000)
+        given = options.get("options", "")
+        return {
+            "connect_timeout": int(PATIENCE),
+            "keepalives_idle": 5,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 2 * limit,
+            **options,
+            "options": f"{given} -c statement_timeout={2 * limit} -c lock_timeout={limit} -c jit=off"
+            f" -c default_transaction_isolation=read\\ committed -c idle_in_transaction_session_timeout={2 * limit}",
+        }
+
+    @staticmethod
+    def _prepare(raw: psycopg.Connection[Any]) -> Any:
+        raw.prepare_threshold = 1
+        return psycopg.Cursor(raw)
+
+    def time(self, value: float | None) -> datetime | None:
+        return datetime.fromtimestamp(value, UTC) if value is not None else None
+
+    def _value(self, column: str, value: Any) -> Any:
+        if column in rows.TIMES:
+            return self.time(value)
+        return rows.json_text(value) if column in rows.JSONS else value
+
+    def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
+        plain = all(map(rows.is_plain, jobs))
+        columns = rows.PLAIN_COLUMNS if plain else _ALL
+        if len(jobs) == 1:
+            connection.run(PUSH[plain, True], [self._value(column, getattr(jobs[0], column)) for column in columns])
+            return
+        with connection.atomic():
+            for start in range(0, len(jobs), 5000):
+                part = jobs[start : start + 5000]
+                arrays = [[self._value(column, getattr(job, column)) for job in part] for column in columns]
+                connection.run(PUSH[plain, False], arrays)
+
+    def claim(self, connection: Connection, queue: str, limit: int, child: str) -> Rows | None:
+        taken = connection.fetch(self._claim, (child, queue, queue, limit, child))
+        if taken and taken[-1][0] is None:
+            return None
+        taken.sort(key=lambda row: (-row[7], row[2]))
+        return taken
+
+    def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> tuple[set[int], list[int]]:
+        columns: tuple[list[Any], ...] = tuple(
+            map(
+                list,
+                zip(
+                    *(
+                        (*o.token, o.state.value, o.result, self.time(o.started), self.time(o.finished), o.worker, int(o.counts))
+                        for o in outcomes
+                    ),
+                    strict=True,
+                ),
+            )
+        )
+        ended = connection.fetch(END, columns)
+        return {number for number, _ in ended}, [number for number, awaited in ended if awaited]

@@ -1,0 +1,129 @@
+"""Records as rows and rows as records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from celeriac.engine.job import Job, State
+from celeriac.engine.outcome import Attempt, Failure
+
+to_json = msgspec.json.Encoder().encode
+_from_json = msgspec.json.Decoder().decode
+_to_failure = msgspec.json.Decoder(Failure).decode
+
+# What a claim reads of the record: enough to run an attempt, no more.
+CLAIM_COLUMNS = 'number, id, task, queue, payload, priority, run_at, expires, attempts, root, parent, "group", position, headers'
+
+RECORD_COLUMNS = (
+    "number, id, task, queue, payload, priority, state, run_at, expires, attempts, charges, root, parent,"
+    ' "group", position, unique_key, concurrency_key, fairness_key, headers, metadata, progress, schedule, nominal, created,'
+    " started, finished, result, worker, version"
+)
+
+# What a push writes. A plain job leaves the rest NULL, and a shorter statement is a faster one.
+PLAIN_COLUMNS = ("id", "task", "queue", "payload", "priority", "state")
+OPTIONAL_COLUMNS = (
+    "run_at", "expires", "root", "parent", "group", "position", "unique_key", "concurrency_key", "fairness_key",
+    "headers", "metadata", "progress", "schedule", "nominal",
+)  # fmt: skip
+TIMES = frozenset({"run_at", "expires", "nominal"})
+JSONS = frozenset({"headers", "metadata", "progress"})
+
+
+def is_plain(job: Job) -> bool:
+    """Return whether every optional column of the job is empty."""
+    return all(getattr(job, column) is None for column in OPTIONAL_COLUMNS)
+
+
+def clean(text: str) -> str:
+    """Return text that every database can store: no NUL, no lone surrogates."""
+    if "\x00" in text:
+        text = text.replace("\x00", "\\x00")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-8", "backslashreplace").decode()
+    return text
+
+
+def json_text(value: Any) -> str | None:
+    """Return a JSON column's text. PostgreSQL's jsonb cannot hold the character U+0000, so it is shown as text."""
+    if value is None:
+        return None
+    text = to_json(value).decode()
+    return text.replace("\\u0000", "\\\\x00") if "\\u0000" in text else text
+
+
+def from_json(value: Any) -> Any:
+    """Return what a JSON column holds, whether or not the driver decoded it."""
+    return _from_json(value) if isinstance(value, str | bytes) else value
+
+
+def failure_text(failure: Failure | None) -> str | None:
+    """Return an attempt's error column."""
+    if failure is None:
+        return None
+    return json_text(
+        msgspec.structs.replace(failure, message=clean(failure.message), traceback=clean(failure.traceback), arguments=[])
+    )
+
+
+def seconds(value: Any) -> float | None:
+    """Return a time column as seconds since 1970 UTC. Times without a zone are UTC."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=UTC)
+    return float(value.timestamp())
+
+
+def blob(value: Any) -> bytes | None:
+    """Return a binary column as bytes."""
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def claimed_job(row: Sequence[Any], child: str) -> Job:
+    """Return a claimed job: a row of delivery, charges and ``CLAIM_COLUMNS``."""
+    delivery, charges, number, id, task, queue, payload, priority, run_at, expires, attempts, root, parent, group, position, headers = row
+    job = Job(
+        id=id, task=task, queue=queue, payload=payload if type(payload) is bytes else bytes(payload), priority=priority,
+        state=State.RUNNING, attempts=attempts, charges=charges, number=number, child=child, delivery=delivery,
+        root=root, parent=parent, group=group, position=position,
+    )  # fmt: skip
+    if run_at is not None:
+        job.run_at = seconds(run_at)
+    if expires is not None:
+        job.expires = seconds(expires)
+    if headers is not None:
+        job.headers = from_json(headers)
+    return job
+
+
+_RECORD_FIELDS = tuple(name.strip(' "') for name in RECORD_COLUMNS.split(","))
+_CONVERT = {
+    **dict.fromkeys(("run_at", "expires", "nominal", "created", "started", "finished"), seconds),
+    **dict.fromkeys(("headers", "metadata", "progress"), from_json),
+    **dict.fromkeys(("payload", "result"), blob),
+    "state": State,
+}
+
+
+def record(row: Sequence[Any]) -> Job:
+    """Return a whole record: a row of ``RECORD_COLUMNS``."""
+    fields = {name: _CONVERT[name](value) if name in _CONVERT else value for name, value in zip(_RECORD_FIELDS, row, strict=True)}
+    return Job(**fields)
+
+
+def attempt(row: Sequence[Any]) -> Attempt:
+    """Return an attempt: a row of index, state, started, finished, worker, error, log."""
+    index, state, started, finished, worker, error, log = row
+    failure = msgspec.convert(from_json(error), Failure) if error is not None else None
+    return Attempt(
+        index=index, state=State(state), started=seconds(started), finished=seconds(finished), worker=worker, failure=failure, log=log
+    )

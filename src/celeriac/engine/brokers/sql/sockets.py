@@ -1,0 +1,190 @@
+"""Wake-ups between the processes of one host: Unix datagram sockets in a private folder, one folder a database.
+
+``s/`` holds the bound sockets, ``q-<hash>/`` a link for each child that is idle on that queue, ``k/`` the keepers, ``w/`` callers
+that wait for a result. Whoever wakes a child takes its link away, so that two new jobs wake two children. Where there are no Unix
+sockets (Windows) or the site runs as another user, ``PRAGMA data_version`` is looked at instead: it changes with every commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import select
+import socket
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from django.db import connections
+
+from celeriac.engine.brokers.sql.connection import Connection
+
+HAS_SOCKETS = hasattr(socket, "AF_UNIX")
+_GONE = (FileNotFoundError, ConnectionRefusedError)
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2s(text.encode(), digest_size=5).hexdigest()
+
+
+def folder_for(database: str) -> Path:
+    """Return the folder of a database file's sockets: short enough for a socket's path, private to this user."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    return Path(tempfile.gettempdir()) / f"celeriac-{user}-{_digest(os.path.realpath(database))}"
+
+
+class SocketWake:
+    """Sends and receives wake-ups. Each instance belongs to one thread; sending keeps no state but one socket."""
+
+    poll_every = 0.1
+
+    def __init__(self, alias: str, connection: Connection) -> None:
+        self._connection = connection
+        self._folder = folder_for(str(connections[alias].settings_dict["NAME"]))
+        self._inbox: socket.socket | None = None
+        self._address = self._folder
+        self._outbox: tuple[int, socket.socket] | None = None
+        self._links: list[Path] = []
+        self._version = -1
+
+    # -- receiving ---------------------------------------------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        return self._inbox.fileno() if self._inbox is not None else -1
+
+    def _bind(self, kind: str, name: str) -> None:
+        if self._inbox is not None or not HAS_SOCKETS:
+            return
+        place = self._folder / kind
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
+        self._address = place / name
+        with suppress(FileNotFoundError):
+            self._address.unlink()
+        inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        inbox.setblocking(False)
+        inbox.bind(str(self._address))
+        self._inbox = inbox
+
+    def arm(self, child: str, queues: Sequence[str]) -> None:
+        self._bind("s", child)
+        if self._inbox is None:
+            return
+        if not self._links:
+            self._links = [self._folder / f"q-{_digest(queue)}" / child for queue in queues]
+            for link in self._links:
+                link.parent.mkdir(mode=0o700, exist_ok=True)
+        for link in self._links:
+            with suppress(FileExistsError):
+                link.symlink_to(self._address)
+
+    def disarm(self, child: str) -> None:
+        for link in self._links:
+            with suppress(FileNotFoundError):
+                link.unlink()
+
+    def watch(self) -> None:
+        self._bind("k", uuid.uuid4().hex)
+
+    def drain(self) -> None:
+        if self._inbox is None:
+            return
+        with suppress(BlockingIOError):
+            while self._inbox.recv(16):
+                pass
+
+    def changed(self) -> bool:
+        version = self._connection.fetch("PRAGMA data_version")[0][0]
+        before, self._version = self._version, version
+        return bool(version != before)
+
+    # -- sending -----------------------------------------------------------------------------------------------------------
+
+    def wake(self, queues: Mapping[str, int]) -> None:
+        for queue, jobs in queues.items():
+            places = [self._folder / f"q-{_digest(queue)}"] if queue else list(self._folder.glob("q-*"))
+            for place in places:
+                self._wake_some(place, jobs)
+
+    def _wake_some(self, place: Path, jobs: int) -> None:
+        idle = _names(place)
+        if len(idle) > jobs:
+            random.shuffle(idle)
+        for name in idle:
+            if jobs <= 0:
+                return
+            link = f"{place}/{name}"
+            jobs -= self._send(link)
+            with suppress(FileNotFoundError):
+                os.unlink(link)
+
+    def wake_keepers(self) -> None:
+        self._wake_all("k")
+
+    def wake_waiters(self, numbers: Sequence[int]) -> None:
+        self._wake_all("w")
+
+    def _wake_all(self, kind: str) -> None:
+        place = self._folder / kind
+        for name in _names(place):
+            self._send(f"{place}/{name}", remove_dead=True)
+
+    def _send(self, path: str, remove_dead: bool = False) -> bool:
+        if self._outbox is None or self._outbox[0] != os.getpid():
+            outbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            outbox.setblocking(False)
+            self._outbox = (os.getpid(), outbox)
+        try:
+            self._outbox[1].sendto(b"\x01", path)
+        except _GONE:
+            if remove_dead:
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
+            return False
+        except BlockingIOError:
+            return True  # its inbox is full of wake-ups already
+        except PermissionError:
+            return False  # another user's; polling serves it
+        return True
+
+    # -- waiting for a result ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def waiting(self, id: str) -> Iterator[Callable[[float], None]]:
+        if not HAS_SOCKETS:
+            yield lambda seconds: time.sleep(min(seconds, self.poll_every))
+            return
+        inbox = SocketWake.__new__(SocketWake)
+        inbox._folder, inbox._inbox = self._folder, None
+        inbox._bind("w", uuid.uuid4().hex)
+        try:
+            yield inbox._sleep
+        finally:
+            inbox._unbind()
+
+    def _sleep(self, seconds: float) -> None:
+        select.select([self.fileno()], [], [], seconds)
+        self.drain()
+
+    def _unbind(self) -> None:
+        if self._inbox is not None:
+            self._inbox.close()
+            self._inbox = None
+            with suppress(FileNotFoundError):
+                self._address.unlink()
+
+    def close(self) -> None:
+        self.disarm("")
+        self._links = []
+        self._unbind()
+
+
+def _names(place: Path) -> list[str]:
+    try:
+        return os.listdir(place)
+    except FileNotFoundError:
+        return []

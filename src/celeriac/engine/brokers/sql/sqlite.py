@@ -1,0 +1,159 @@
+"""SQLite: WAL, every write in a transaction that begins IMMEDIATE, one file on one host.
+
+A deferred transaction that turns from reading to writing fails at once, whatever the timeout (SQLITE_BUSY_SNAPSHOT); an immediate
+one waits its turn. The clock is the host's, which all processes share.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from celeriac.engine.brokers.sql import rows
+from celeriac.engine.brokers.sql.connection import PATIENCE, Connection, OwnConnection, Rows
+from celeriac.engine.brokers.sql.dialect import Dialect
+from celeriac.engine.job import Job
+from celeriac.engine.outcome import Outcome
+
+# Django's own text form of a time in UTC, so that the ORM reads what we write; it sorts as it should.
+NOW = "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')"
+AHEAD = "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', %s || ' seconds')"
+AGO = "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', '-' || %s || ' seconds')"
+
+PICK = """select job from celeriac_live where state = 'waiting' and queue = %s
+    and not exists (select 1 from celeriac_queue where name = %s and paused)
+    order by priority desc, job limit %s"""
+TAKE = f"""update celeriac_live set state = 'running', child = %s, delivery = delivery + 1 where job in ({PICK})
+    returning job, delivery, charges"""
+READ = """select l.delivery, l.charges, {columns} from celeriac_live l cross join celeriac_job j on j.number = l.job
+    where l.child = %s and l.state = 'running' and l.job in ({marks})"""
+ANY_WAITING = """select 1 from celeriac_live where state = 'waiting' and queue = %s limit 1"""
+
+HELD = "select job, delivery, charges, awaited from celeriac_live where child = %s and state = 'running'"
+END_LIVE = "delete from celeriac_live where job = %s"
+END_RECORD = """update celeriac_job set state = %s, trouble = nullif(%s, 'succeeded'), result = %s, started = %s, finished = %s, worker = %s,
+    attempts = attempts + %s, charges = %s where number = %s"""
+
+_PLAIN = rows.PLAIN_COLUMNS
+_ALL = (*rows.PLAIN_COLUMNS, *rows.OPTIONAL_COLUMNS)
+
+
+def _insert(columns: Sequence[str]) -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
+    return f"insert or ignore into celeriac_job ({names}, created) values ({', '.join(['%s'] * len(columns))}, {NOW})"
+
+
+INSERT_PLAIN = _insert(_PLAIN)
+INSERT_FULL = _insert(_ALL)
+INSERT_LIVE = "insert into celeriac_live (job, queue, priority, state, run_at) values (%s, %s, %s, %s, %s)"
+INSERT_LIVE_SINCE = """insert into celeriac_live (job, queue, priority, state, run_at)
+    select number, queue, priority, state, run_at from celeriac_job where number > %s"""
+LAST_NUMBER = "select coalesce((select seq from sqlite_sequence where name = 'celeriac_job'), 0)"
+
+
+class SQLite(Dialect):
+    """The statements that SQLite wants its own way."""
+
+    vendor = "sqlite"
+    fragments = {  # noqa: RUF012 - read only, as declared in Dialect
+        "now": NOW, "ahead": AHEAD, "ago": AGO, "true": "1", "false": "0", "json": "%s", "text": "%s", "blob": "%s",
+        "for_update": "", "skip_locked": "", "until_min_run_at": "(julianday(min(run_at)) - julianday('now')) * 86400.0",
+        "parked_by": "{column} = %s",
+    }  # fmt: skip
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(alias)
+        self._second, self._prefix = -1, ""
+
+    def connect(self) -> OwnConnection:
+        return OwnConnection(self.alias, self._options, self._prepare, self.native, "BEGIN IMMEDIATE")
+
+    @staticmethod
+    def _options(options: dict[str, Any]) -> dict[str, Any]:
+        return {**options, "timeout": PATIENCE}
+
+    @staticmethod
+    def _prepare(raw: Any) -> Any:
+        raw.execute("PRAGMA journal_mode=WAL")
+        raw.execute("PRAGMA synchronous=NORMAL")
+        return raw.cursor()
+
+    @staticmethod
+    def native(sql: str) -> str:
+        return sql.replace("%s", "?").replace("%%", "%")
+
+    def time(self, value: float | None) -> str | None:
+        if value is None:
+            return None
+        whole = int(value)
+        if whole != self._second:  # formatting the date costs more than all the rest; most times share their second
+            self._second, self._prefix = whole, time.strftime("%Y-%m-%d %H:%M:%S.", time.gmtime(whole))
+        return f"{self._prefix}{int((value - whole) * 1e6):06d}"
+
+    def _values(self, job: Job, columns: Sequence[str]) -> list[Any]:
+        return [self._value(column, getattr(job, column)) for column in columns]
+
+    def _value(self, column: str, value: Any) -> Any:
+        if column in rows.TIMES:
+            return self.time(value)
+        return rows.json_text(value) if column in rows.JSONS else value
+
+    def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
+        with connection.atomic():
+            if len(jobs) == 1:
+                self._push_one(connection, jobs[0])
+                return
+            before = connection.fetch(LAST_NUMBER)[0][0]
+            plain = all(map(rows.is_plain, jobs))
+            columns = _PLAIN if plain else _ALL
+            connection.run_many(INSERT_PLAIN if plain else INSERT_FULL, [self._values(job, columns) for job in jobs])
+            connection.run(INSERT_LIVE_SINCE, (before,))
+
+    def _push_one(self, connection: Connection, job: Job) -> None:
+        plain = rows.is_plain(job)
+        values = self._values(job, _PLAIN if plain else _ALL)
+        number = connection.insert(INSERT_PLAIN if plain else INSERT_FULL, values)
+        if number:
+            connection.run(INSERT_LIVE, (number, job.queue, job.priority, job.state.value, self.time(job.run_at)))
+
+    def claim(self, connection: Connection, queue: str, limit: int, child: str) -> Rows | None:
+        # Reading first keeps an idle worker's look from taking the only write lock there is.
+        if not connection.fetch(ANY_WAITING, (queue,)):
+            return [] if connection.fetch(self.sql["is_alive"], (child,)) else None
+        with connection.atomic():
+            if not connection.fetch(self.sql["is_alive"], (child,)):
+                return None
+            taken = connection.fetch(TAKE, (child, queue, queue, limit))
+            if not taken:
+                return []
+            return self._read(connection, child, [row[0] for row in taken])
+
+    def _read(self, connection: Connection, child: str, numbers: list[int]) -> Rows:
+        columns = ", ".join(f"j.{column.strip()}" for column in rows.CLAIM_COLUMNS.split(","))
+        found: Rows = []
+        for start in range(0, len(numbers), 500):  # SQLite's limit on parameters was 999 before 3.32
+            part = numbers[start : start + 500]
+            found += connection.fetch(READ.format(columns=columns, marks=", ".join(["%s"] * len(part))), (child, *part))
+        found.sort(key=lambda row: (-row[7], row[2]))
+        return found
+
+    def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> tuple[set[int], list[int]]:
+        # One look at what the child holds fences the whole batch: nothing can change between it and our COMMIT.
+        held = {
+            (number, child, delivery): (charges, awaited)
+            for child in {outcome.token.child for outcome in outcomes}
+            for number, delivery, charges, awaited in connection.fetch(HELD, (child,))
+        }
+        accepted = [outcome for outcome in outcomes if outcome.token in held]
+        connection.run_many(END_LIVE, [(outcome.token.number,) for outcome in accepted])
+        connection.run_many(END_RECORD, [self._ending(outcome, held[outcome.token][0]) for outcome in accepted])
+        numbers = {outcome.token.number for outcome in accepted}
+        return numbers, [token[0] for token, (_, awaited) in held.items() if awaited and token[0] in numbers]
+
+    def _ending(self, outcome: Outcome, charges: int) -> tuple[Any, ...]:
+        started, finished = self.time(outcome.started), self.time(outcome.finished)
+        state = outcome.state.value
+        return (
+            state, state, outcome.result, started, finished, outcome.worker, outcome.counts, charges, outcome.token.number,
+        )  # fmt: skip

@@ -1,0 +1,123 @@
+"""Reading and forgetting: the store's half of the SQL engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from celeriac.engine.brokers.base import Verdict
+from celeriac.engine.brokers.sql import rows
+from celeriac.engine.brokers.sql.connection import Connection
+from celeriac.engine.brokers.sql.dialect import Dialect
+from celeriac.engine.codec import encode_failure
+from celeriac.engine.job import LIVE, Job, State
+from celeriac.engine.outcome import Attempt, Outcome
+
+if TYPE_CHECKING:
+    from celeriac.engine.brokers.sql.broker import SQLBroker
+
+POLL = 1.0
+"""Seconds between looks while waiting for a result, should a wake-up get lost."""
+
+_FILTERS = {"queue": "j.queue", "task": "j.task", "state": "coalesce(l.state, j.state)", "root": "j.root", "group": 'j."group"', "parent": "j.parent"}
+_LIVE_COLUMNS = 7
+
+
+def _job(row: Sequence[Any]) -> Job:
+    """Return a record with what its live row knows better, while there is one."""
+    state, begun, charges, run_at, child, delivery, worker = row[-_LIVE_COLUMNS:]
+    job = rows.record(row[:-_LIVE_COLUMNS])
+    if state is None:
+        return job
+    job.state = State(state)
+    job.charges, job.child, job.delivery = charges, child or "", delivery
+    if run_at is not None:
+        job.run_at = rows.seconds(run_at)
+    if job.state is State.RUNNING:
+        job.started, job.worker = rows.seconds(begun), worker
+    return job
+
+
+def get(connection: Connection, dialect: Dialect, id: str) -> Job | None:
+    """Return one whole record."""
+    found = connection.fetch(dialect.sql["get"], (id,))
+    return _job(found[0]) if found else None
+
+
+def wait(broker: SQLBroker, id: str, timeout: float | None) -> Job | None:
+    """Return the record once the job has ended. Woken by the settle; a look every second covers a lost wake-up."""
+    job = broker.get(id)
+    if job is not None and job.state not in LIVE:
+        return job
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with broker.wake.waiting(id) as woken:
+        while True:
+            broker.mark_awaited(id)  # before the look: whoever settles after it wakes us
+            job = broker.get(id)
+            if job is not None and job.state not in LIVE:
+                return job
+            left = POLL if deadline is None else min(POLL, deadline - time.monotonic())
+            if left <= 0:
+                return None
+            woken(left)
+
+
+def attempts(connection: Connection, dialect: Dialect, id: str) -> list[Attempt]:
+    """Return the kept attempts of a job."""
+    return [rows.attempt(row) for row in connection.fetch(dialect.sql["attempts"], (id,))]
+
+
+def find(connection: Connection, dialect: Dialect, where: Mapping[str, Any], limit: int, before: int | None) -> list[Job]:
+    """Return records, the newest first. Raises ``KeyError`` for a filter that does not exist."""
+    conditions = [f"{_FILTERS[name]} = %s" for name in where]
+    values = [value.value if isinstance(value, State) else value for value in where.values()]
+    if before is not None:
+        conditions.append("j.number < %s")
+        values.append(before)
+    clause = "where " + " and ".join(conditions) if conditions else ""
+    return [_job(row) for row in connection.fetch(dialect.sql["find"].format(where=clause), (*values, limit))]
+
+
+def counts(connection: Connection, dialect: Dialect) -> dict[str, dict[State, int]]:
+    """Return the number of jobs by queue and state."""
+    counted: dict[str, dict[State, int]] = {}
+    for queue, state, number in connection.fetch(dialect.sql["counts"]):
+        counted.setdefault(queue, {})[State(state)] = number
+    return counted
+
+
+def progress_text(progress: dict[str, Any]) -> str | None:
+    """Return the progress column's text."""
+    return rows.json_text(progress)
+
+
+def forget(connection: Connection, dialect: Dialect, ids: Iterable[str]) -> int:
+    """Delete the records of ended jobs, with their attempts."""
+    numbers = [row[0] for id in ids for row in connection.fetch(dialect.sql["numbers"], (id,))]
+    return _delete(connection, dialect, numbers)
+
+
+def _delete(connection: Connection, dialect: Dialect, numbers: Sequence[int]) -> int:
+    deleted = [number for number in numbers if connection.run(dialect.sql["forget"], (number, number))]
+    if deleted:
+        connection.run_many(dialect.sql["forget_attempts"], [(number,) for number in deleted])
+    return len(deleted)
+
+
+def prune(connection: Connection, dialect: Dialect, ages: Mapping[State, float], limit: int) -> int:
+    """Delete old ended jobs, at most ``limit`` of each state, and what is left of workers long gone."""
+    deleted = 0
+    for state, age in ages.items():
+        numbers = [row[0] for row in connection.fetch(dialect.sql["prunable"], (state.value, age, 0, limit))]
+        deleted += _delete(connection, dialect, numbers)
+    day = 86_400.0
+    connection.run(dialect.sql["prune_children"], (day,))
+    connection.run(dialect.sql["prune_workers"], (day,))
+    return deleted
+
+
+def verdict_outcome(verdict: Verdict, now: float) -> Outcome:
+    """Return the outcome of a job over which its child was killed."""
+    result = encode_failure(verdict.failure) if verdict.state is State.FAILED else None
+    return Outcome(token=verdict.token, state=verdict.state, started=now, finished=now, failure=verdict.failure, result=result)

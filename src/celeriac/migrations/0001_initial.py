@@ -1,0 +1,171 @@
+from django.db import migrations, models
+
+
+def tune(apps, schema_editor):
+    """PostgreSQL: leave room for the one update a record gets, and clean the table that claims scan before it bloats."""
+    if schema_editor.connection.vendor != "postgresql":
+        return
+    schema_editor.execute("ALTER TABLE celeriac_job SET (fillfactor = 75)")
+    schema_editor.execute(
+        "ALTER TABLE celeriac_live SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,"
+        " autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000)"
+    )
+
+
+class Migration(migrations.Migration):
+
+    initial = True
+
+    dependencies = [
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Leader',
+            fields=[
+                ('duty', models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ('holder', models.CharField(max_length=36)),
+                ('until', models.DateTimeField()),
+            ],
+            options={
+                'db_table': 'celeriac_leader',
+            },
+        ),
+        migrations.CreateModel(
+            name='Queue',
+            fields=[
+                ('name', models.CharField(max_length=255, primary_key=True, serialize=False)),
+                ('paused', models.BooleanField(db_default=False)),
+            ],
+            options={
+                'db_table': 'celeriac_queue',
+            },
+        ),
+        migrations.CreateModel(
+            name='Worker',
+            fields=[
+                ('id', models.CharField(max_length=36, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=255)),
+                ('host', models.CharField(max_length=255)),
+                ('pid', models.IntegerField()),
+                ('pool', models.CharField(max_length=20)),
+                ('concurrency', models.IntegerField()),
+                ('queues', models.JSONField()),
+                ('version', models.CharField(db_default='', max_length=40)),
+                ('started', models.DateTimeField()),
+                ('lease', models.DateTimeField()),
+                ('alive', models.BooleanField(db_default=True)),
+            ],
+            options={
+                'db_table': 'celeriac_worker',
+            },
+        ),
+        migrations.CreateModel(
+            name='Attempt',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('job', models.BigIntegerField()),
+                ('index', models.IntegerField()),
+                ('state', models.CharField(choices=[('blocked', 'blocked'), ('scheduled', 'scheduled'), ('waiting', 'waiting'), ('running', 'running'), ('succeeded', 'succeeded'), ('failed', 'failed'), ('cancelled', 'cancelled'), ('expired', 'expired'), ('parked', 'parked')], max_length=10)),
+                ('started', models.DateTimeField(null=True)),
+                ('finished', models.DateTimeField(null=True)),
+                ('worker', models.CharField(max_length=255, null=True)),
+                ('error', models.JSONField(null=True)),
+                ('log', models.TextField(null=True)),
+            ],
+            options={
+                'db_table': 'celeriac_attempt',
+                'indexes': [models.Index(models.F('job'), models.F('id'), name='celeriac_attempt_job')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Child',
+            fields=[
+                ('id', models.CharField(max_length=36, primary_key=True, serialize=False)),
+                ('worker', models.CharField(max_length=36)),
+                ('alive', models.BooleanField(db_default=True)),
+                ('enrolled', models.DateTimeField()),
+            ],
+            options={
+                'db_table': 'celeriac_child',
+                'indexes': [models.Index(models.F('worker'), name='celeriac_child_worker')],
+            },
+        ),
+        migrations.CreateModel(
+            name='IdleChild',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('child', models.CharField(max_length=36)),
+                ('queue', models.CharField(max_length=255)),
+            ],
+            options={
+                'db_table': 'celeriac_idle',
+                'indexes': [models.Index(models.F('child'), name='celeriac_idle_child')],
+                'constraints': [models.UniqueConstraint(models.F('queue'), models.F('child'), name='celeriac_idle_unique')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Job',
+            fields=[
+                ('number', models.BigAutoField(primary_key=True, serialize=False)),
+                ('id', models.CharField(max_length=255)),
+                ('task', models.CharField(max_length=255)),
+                ('queue', models.CharField(max_length=255)),
+                ('payload', models.BinaryField()),
+                ('priority', models.SmallIntegerField(db_default=0)),
+                ('state', models.CharField(choices=[('blocked', 'blocked'), ('scheduled', 'scheduled'), ('waiting', 'waiting'), ('running', 'running'), ('succeeded', 'succeeded'), ('failed', 'failed'), ('cancelled', 'cancelled'), ('expired', 'expired'), ('parked', 'parked')], default='waiting', max_length=10)),
+                ('trouble', models.CharField(max_length=10, null=True)),
+                ('run_at', models.DateTimeField(null=True)),
+                ('expires', models.DateTimeField(null=True)),
+                ('attempts', models.IntegerField(db_default=0)),
+                ('charges', models.SmallIntegerField(db_default=0)),
+                ('root', models.CharField(max_length=255, null=True)),
+                ('parent', models.CharField(max_length=255, null=True)),
+                ('group', models.CharField(max_length=255, null=True)),
+                ('position', models.IntegerField(null=True)),
+                ('unique_key', models.CharField(max_length=255, null=True)),
+                ('concurrency_key', models.CharField(max_length=255, null=True)),
+                ('fairness_key', models.CharField(max_length=255, null=True)),
+                ('headers', models.JSONField(null=True)),
+                ('metadata', models.JSONField(null=True)),
+                ('progress', models.JSONField(null=True)),
+                ('schedule', models.CharField(max_length=255, null=True)),
+                ('nominal', models.DateTimeField(null=True)),
+                ('created', models.DateTimeField()),
+                ('started', models.DateTimeField(null=True)),
+                ('finished', models.DateTimeField(null=True)),
+                ('result', models.BinaryField(null=True)),
+                ('worker', models.CharField(max_length=255, null=True)),
+                ('version', models.SmallIntegerField(db_default=1)),
+            ],
+            options={
+                'verbose_name': 'job',
+                'verbose_name_plural': 'jobs',
+                'db_table': 'celeriac_job',
+                'indexes': [models.Index(models.F('trouble'), models.F('number'), condition=models.Q(('trouble__isnull', False)), name='celeriac_job_trouble'), models.Index(models.F('group'), condition=models.Q(('group__isnull', False)), name='celeriac_job_group'), models.Index(models.F('root'), condition=models.Q(('root__isnull', False)), name='celeriac_job_root')],
+                'constraints': [models.UniqueConstraint(models.F('id'), name='celeriac_job_id'), models.CheckConstraint(condition=models.Q(('priority__gte', -100), ('priority__lte', 100)), name='celeriac_job_priority')],
+            },
+        ),
+        migrations.CreateModel(
+            name='LiveJob',
+            fields=[
+                ('job', models.BigIntegerField(primary_key=True, serialize=False)),
+                ('queue', models.CharField(max_length=255)),
+                ('priority', models.SmallIntegerField(db_default=0)),
+                ('state', models.CharField(max_length=10)),
+                ('run_at', models.DateTimeField(null=True)),
+                ('child', models.CharField(max_length=36, null=True)),
+                ('delivery', models.IntegerField(db_default=0)),
+                ('charges', models.SmallIntegerField(db_default=0)),
+                ('begun', models.DateTimeField(null=True)),
+                ('once', models.BooleanField(db_default=False)),
+                ('doomed', models.BooleanField(db_default=False)),
+                ('awaited', models.BooleanField(db_default=False)),
+            ],
+            options={
+                'db_table': 'celeriac_live',
+                'indexes': [models.Index(models.F('queue'), models.OrderBy(models.F('priority'), descending=True), models.F('job'), condition=models.Q(('state', 'waiting')), name='celeriac_live_ready'), models.Index(models.F('run_at'), condition=models.Q(('state', 'scheduled')), name='celeriac_live_due'), models.Index(models.F('child'), condition=models.Q(('state', 'running')), name='celeriac_live_held')],
+            },
+        ),
+        migrations.RunPython(tune, migrations.RunPython.noop),
+    ]
