@@ -7,7 +7,7 @@ from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
 
 
-class RegistrationForm(UserCreationForm[User]):
+class RegistrationForm(UserCreationForm):
     """A user name, a password twice, and the address the welcome goes to."""
 
     email = forms.EmailField(help_text="A word of welcome will be sent there.")

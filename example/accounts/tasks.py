@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import smtplib
 
-from celeriac import shared_task
-from celeriac.utils.log import get_task_logger
 from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
+
+from celeriac import shared_task
+from celeriac.utils.log import get_task_logger
 
 logger = get_task_logger(__name__)
 

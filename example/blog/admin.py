@@ -10,7 +10,7 @@ from blog.models import Article, RankedArticle, View
 
 
 @admin.register(Article)
-class ArticleAdmin(admin.ModelAdmin[Article]):
+class ArticleAdmin(admin.ModelAdmin):
     """Articles, the newest first."""
 
     list_display: ClassVar = ["title", "published"]
@@ -18,7 +18,7 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
 
 
 @admin.register(View)
-class ViewAdmin(admin.ModelAdmin[View]):
+class ViewAdmin(admin.ModelAdmin):
     """Single reads."""
 
     list_display: ClassVar = ["article", "at"]
@@ -26,7 +26,7 @@ class ViewAdmin(admin.ModelAdmin[View]):
 
 
 @admin.register(RankedArticle)
-class RankedArticleAdmin(admin.ModelAdmin[RankedArticle]):
+class RankedArticleAdmin(admin.ModelAdmin):
     """The ranking as it was last computed."""
 
     list_display: ClassVar = ["days", "place", "article", "views"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from celeriac import progress, shared_task
 from django.conf import settings
+
+from celeriac import progress, shared_task
 
 from blog import importer, ranking
 
@@ -14,7 +15,7 @@ from blog import importer, ranking
 def rank_articles() -> dict[str, str]:
     """Compute the ranking; return the winner of each period."""
     places = ranking.compute()
-    return {f"{place.days} d": f"{place.article.title} ({place.views})" for place in places if place.place == 1}
+    return {f"{place.days} days": f"{place.article.slug} ({place.views} reads)" for place in places if place.place == 1}
 
 
 @shared_task

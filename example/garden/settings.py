@@ -27,7 +27,7 @@ INSTALLED_APPS = [
     "accounts",
     "blog",
     "jobs",
-    "mailbox",
+    "letters",
 ]
 
 MIDDLEWARE = [

@@ -10,7 +10,7 @@ urlpatterns = [
     path("", include("blog.urls")),
     path("accounts/", include("accounts.urls")),
     path("jobs/", include("jobs.urls")),
-    path("mail/", include("mailbox.urls")),
+    path("mail/", include("letters.urls")),
     path("admin/", admin.site.urls),
     *staticfiles_urlpatterns(),
 ]

@@ -18,7 +18,7 @@ class Status:
     done: int
     total: int
     message: str
-    result: Any
+    result: str
     error: str
 
     @property
@@ -40,6 +40,13 @@ def look_up(job_id: str) -> Status:
         done=progress.get("done", 0),
         total=progress.get("total", 0),
         message=progress.get("message", ""),
-        result=job.result if job.successful() else None,
+        result=in_words(job.result) if job.successful() else "",
         error=str(job.result) if job.state in {"FAILURE", "RETRY", "REVOKED"} else "",
     )
+
+
+def in_words(result: Any) -> str:
+    """Return a result as a line for people."""
+    if isinstance(result, dict):
+        return ", ".join(f"{name}: {value}" for name, value in result.items())
+    return str(result)

@@ -97,6 +97,9 @@ class Broker(Protocol):
     def close(self) -> None:
         """Let go of every connection. The broker may be used again afterwards."""
 
+    def leader(self, duty: str) -> Leader:
+        """Return the election of one duty."""
+
     def notifier(self) -> Notifier:
         """Return the notifier that belongs to this broker's connection."""
 
@@ -125,8 +128,8 @@ class Broker(Protocol):
         With ``once`` a begun job is never run again by a rescue: it fails instead (at most once). Returns the tokens still held.
         """
 
-    def release(self, child: str, keep: Collection[Token] = ()) -> int:
-        """Give back, uncharged, what ``child`` holds and has not begun, save ``keep``. Returns how many went back."""
+    def release(self, tokens: Collection[Token]) -> int:
+        """Give claimed jobs back to wait, uncharged; those that have begun, or are no longer held so, stay. Returns how many went."""
 
     def held(self, child: str) -> set[Token]:
         """Return the tokens of everything the broker believes ``child`` holds."""
@@ -166,14 +169,20 @@ class Notifier(Protocol):
     def fileno(self) -> int:
         """A descriptor that is readable when there may be work, or -1 where there is only polling."""
 
+    def watch(self) -> None:
+        """Receive what is meant for keepers: a job due soon, a cancellation."""
+
     def arm(self, child: str, queues: Sequence[str]) -> None:
         """Publish that ``child`` is idle. The caller claims once more before it sleeps."""
 
     def disarm(self, child: str) -> None:
         """Withdraw it."""
 
-    def drain(self) -> None:
-        """Forget wake-ups received so far."""
+    poll_every: float
+    """Seconds between two calls of ``changed`` while idle."""
+
+    def drain(self) -> bool:
+        """Forget wake-ups received so far. Returns whether there were any, also where the descriptor did not show them."""
 
     def changed(self) -> bool:
         """Poll cheaply: may there be new work since the last call?"""

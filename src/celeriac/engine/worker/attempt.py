@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import traceback
+from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from contextvars import Token as ContextToken
+from functools import partial
 from typing import Any, Protocol
 
 from celeriac.engine import errors, retry
@@ -26,11 +28,15 @@ logger = logging.getLogger("celeriac.attempt")
 MAX_TRACEBACK = 20_000  # characters: the end of a deep recursion says no more than its beginning
 
 
+Around = Callable[[Callable[..., Any], Sequence[Any], dict[str, Any]], Any]
+
+
 class Attempt:
     """One execution of a job, from its claim to its outcome."""
 
     __slots__ = (
         "args",
+        "around",
         "context",
         "embed",
         "error",
@@ -69,6 +75,7 @@ class Attempt:
         self.payload: bytes | None = None
         self.queue: str | None = None
         self.settled = False
+        self.around: Around | None = None
         self.soft_limit: float | None = None
         self.hard_limit: float | None = None
 
@@ -154,13 +161,17 @@ class AttemptRunner:
 
     # The pipeline. ``run`` and ``run_async`` differ in one line: how the body is called.
 
-    def run(self, job: Job) -> Outcome:
-        """Run one attempt of ``job`` to its outcome. Never raises for what the task does."""
-        return self.outcome(self.attempt(job))
+    def run(self, job: Job, around: Around | None = None) -> Outcome:
+        """Run one attempt of ``job`` to its outcome. Never raises for what the task does.
 
-    def attempt(self, job: Job) -> Attempt:
+        ``around`` calls the body in place of a plain call: ``around(function, args, kwargs)``.
+        """
+        return self.outcome(self.attempt(job, around))
+
+    def attempt(self, job: Job, around: Around | None = None) -> Attempt:
         """Run one attempt and return it, with the value or the exception itself: for ``task.apply()``."""
         attempt = self.start(job)
+        attempt.around = around
         if attempt.state is None:
             if attempt.task.transactional and self.transactions is not None:
                 self._run_in_transaction(attempt)
@@ -234,10 +245,16 @@ class AttemptRunner:
     def call(self, attempt: Attempt) -> None:
         """Call the body, under its soft limit where it has one."""
         body = attempt.task.body()
-        if attempt.soft_limit is None or self.limits is None:
+        if attempt.soft_limit is not None and self.limits is not None:
+            body = partial(self._call_limited, attempt.soft_limit, body)
+        if attempt.around is None:
             attempt.value = body(*attempt.args, **attempt.kwargs)
         else:
-            attempt.value = self.limits.call(attempt.soft_limit, body, attempt.args, attempt.kwargs)
+            attempt.value = attempt.around(body, attempt.args, attempt.kwargs)
+
+    def _call_limited(self, seconds: float, body: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        assert self.limits is not None
+        return self.limits.call(seconds, body, args, kwargs)
 
     async def call_async(self, attempt: Attempt) -> None:
         """Await the body, under its soft limit where it has one."""
@@ -261,7 +278,7 @@ class AttemptRunner:
             self._succeed(attempt)
         elif isinstance(error, errors.TaskError):
             self._obey(attempt, error)
-        elif isinstance(error, errors.TaskCancelled):
+        elif isinstance(error, errors.TaskCancelled) or is_cancel(error):
             attempt.state = State.CANCELLED
             attempt.failure = describe(errors.TaskRevokedError("terminated"))
         else:
@@ -403,6 +420,15 @@ class AttemptRunner:
         attempt.state = State.PARKED
         attempt.error = error
         attempt.failure = describe(error, with_traceback=False)
+
+
+CANCEL_MESSAGE = "cancelled by revoke(terminate=True)"
+"""Marks a cancellation of ours; any other ``CancelledError`` that leaves a body is a failure of that body."""
+
+
+def is_cancel(error: BaseException) -> bool:
+    """Return whether a coroutine was cancelled because its job was revoked."""
+    return isinstance(error, CancelledError) and error.args == (CANCEL_MESSAGE,)
 
 
 class ExceptionInfo:

@@ -20,6 +20,7 @@ from celeriac.engine.brokers.base import Cancel, Capabilities, Command, Pause, P
 from celeriac.engine.brokers.sql import control, store
 from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, is_conflict, is_locked, typed_errors
 from celeriac.engine.brokers.sql.dialect import Dialect
+from celeriac.engine.brokers.sql.leader import SQLLeader
 from celeriac.engine.brokers.sql.rows import claimed_job, to_json
 from celeriac.engine.brokers.sql.wake import Wake, wake_for
 from celeriac.engine.errors import ChildIsDead, ImproperlyConfigured, LeaseLost
@@ -72,6 +73,9 @@ class SQLBroker:
     def notifier(self) -> Wake:
         return self.wake
 
+    def leader(self, duty: str) -> SQLLeader:
+        return SQLLeader(self, duty)
+
     # -- running statements ------------------------------------------------------------------------------------------------
 
     def _do(self, action: Callable[[], T]) -> T:
@@ -92,6 +96,10 @@ class SQLBroker:
                 return action()
 
         return self._do(run)
+
+    def write(self, sql: str, values: Sequence[Any]) -> int:
+        """Run one statement by itself; return the number of rows it changed."""
+        return self._do(lambda: self.connection.run(sql, values))
 
     # -- moving jobs -------------------------------------------------------------------------------------------------------
 
@@ -136,8 +144,10 @@ class SQLBroker:
     def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
         return self._in_transaction(lambda: self.dialect.begin(self.connection, tokens, once)) if tokens else set()
 
-    def release(self, child: str, keep: Collection[Token] = ()) -> int:
-        queues = self._in_transaction(lambda: self.dialect.release(self.connection, child, keep))
+    def release(self, tokens: Collection[Token]) -> int:
+        if not tokens:
+            return 0
+        queues = self._in_transaction(lambda: self.dialect.release(self.connection, sorted(tokens)))
         self._wake(Counter(queues))
         return len(queues)
 

@@ -34,8 +34,8 @@ STATEMENTS = {
     "begin": """update celeriac_live set begun = coalesce(begun, {now}), once = (once or %s)
         where job = %s and child = %s and delivery = %s and state = 'running'""",
     "held": "select job, delivery from celeriac_live where child = %s and state = 'running'",
-    "not_begun": """select job, delivery, queue from celeriac_live
-        where child = %s and state = 'running' and begun is null {for_update}""",
+    "not_begun": """select queue from celeriac_live where job = %s and child = %s and delivery = %s
+        and state = 'running' and begun is null {for_update}""",
     "give_back": """update celeriac_live set state = 'waiting', child = null, begun = null, doomed = {false}
         where job = %s and child = %s and delivery = %s and state = 'running'""",
     "give_back_all": """update celeriac_live set state = 'waiting', child = null, begun = null, doomed = {false}
@@ -144,13 +144,14 @@ class Dialect:
         statement = self.sql["begin"]
         return {token for token in tokens if connection.run(statement, (once, *token))}
 
-    def release(self, connection: Connection, child: str, keep: Collection[Token]) -> list[str]:
+    def release(self, connection: Connection, tokens: Collection[Token]) -> list[str]:
         """Give back what has not begun. Returns the queues of what went back, one entry a job."""
-        kept = {(token.number, token.delivery) for token in keep}
-        held = connection.fetch(self.sql["not_begun"], (child,))
-        back = [row for row in held if (row[0], row[1]) not in kept]
-        connection.run_many(self.sql["give_back"], [(job, child, delivery) for job, delivery, _ in back]) if back else 0
-        return [queue for _, _, queue in back]
+        queues = []
+        for token in tokens:
+            held = connection.fetch(self.sql["not_begun"], token)
+            if held and connection.run(self.sql["give_back"], token):
+                queues.append(held[0][0])
+        return queues
 
     def send_back(self, connection: Connection, outcome: Outcome) -> bool:
         """Settle a retry or a requeue. Returns whether the token was accepted."""

@@ -60,10 +60,11 @@ class ListenWake:
     def watch(self) -> None:
         self._listen(KEEPERS)
 
-    def drain(self) -> None:
-        if self._listening is not None and not self._listening.closed:
-            for _ in self._listening.notifies(timeout=0):
-                pass
+    def drain(self) -> bool:
+        # A wake-up that came together with the answer to a statement was read with it: the descriptor shows nothing any more.
+        if self._listening is None or self._listening.closed:
+            return False
+        return sum(1 for _ in self._listening.notifies(timeout=0)) > 0
 
     def changed(self) -> bool:
         return True  # there is nothing cheaper to look at than the claim itself

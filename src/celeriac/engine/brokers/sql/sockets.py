@@ -90,12 +90,13 @@ class SocketWake:
     def watch(self) -> None:
         self._bind("k", uuid.uuid4().hex)
 
-    def drain(self) -> None:
-        if self._inbox is None:
-            return
-        with suppress(BlockingIOError):
-            while self._inbox.recv(16):
-                pass
+    def drain(self) -> bool:
+        woken = False
+        if self._inbox is not None:
+            with suppress(BlockingIOError):
+                while self._inbox.recv(16):
+                    woken = True
+        return woken
 
     def changed(self) -> bool:
         version = self._connection.fetch("PRAGMA data_version")[0][0]

@@ -6,24 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from celeriac.engine.brokers.base import Notifier
 from celeriac.engine.brokers.sql.connection import Connection
 from celeriac.engine.brokers.sql.dialect import Dialect
 
 
-class Wake(Protocol):
+class Wake(Notifier, Protocol):
     """A ``Notifier`` of the SQL engine, and the sending side of it."""
-
-    poll_every: float
-    """Seconds between two calls of ``changed`` while idle."""
-
-    def fileno(self) -> int: ...
-    def arm(self, child: str, queues: Sequence[str]) -> None: ...
-    def disarm(self, child: str) -> None: ...
-    def drain(self) -> None: ...
-    def changed(self) -> bool: ...
-
-    def watch(self) -> None:
-        """Receive what is meant for keepers: due soon, cancel, rescue."""
 
     def wake(self, queues: Mapping[str, int]) -> None:
         """Wake as many idle children as there are new jobs in each queue. An empty name means any queue."""

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailbox import views
+from letters import views
 
 urlpatterns = [path("", views.messages, name="mail")]

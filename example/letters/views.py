@@ -24,7 +24,7 @@ class Message:
 def messages(request: HttpRequest) -> HttpResponse:
     """List them, the newest first."""
     files = sorted(settings.MAIL_DIR.glob("*.eml"), reverse=True)
-    return render(request, "mailbox/messages.html", {"messages_received": [read(file) for file in files]})
+    return render(request, "letters/messages.html", {"messages_received": [read(file) for file in files]})
 
 
 def read(file: Path) -> Message:

@@ -1,0 +1,43 @@
+"""Giving the jobs of the dead to the living: of one child at the master's word, of whole workers when their leases run out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from celeriac.engine.brokers.base import Verdict
+from celeriac.engine.job import State, Token
+from celeriac.engine.outcome import Failure
+from celeriac.engine.worker.faults import fault_point
+from celeriac.engine.worker.slots import SlotTable
+
+
+class Rescue:
+    """Charges what was begun, ends what a verdict names, and returns the rest."""
+
+    def __init__(self, broker: Any, slots: SlotTable, limit: int) -> None:
+        self._broker = broker
+        self._slots = slots
+        self._limit = limit
+
+    def child(self, child: str, slot: int, verdicts: Sequence[Mapping[str, Any]] = (), charge: bool = True) -> int:
+        """Rescue the jobs of a dead child. The slot still says what was running when it died."""
+        fault_point("before-rescue")
+        begun = [Token(entry.number, child, entry.delivery) for entry in self._slots.running(slot)] if charge else []
+        judged = [_verdict(child, verdict) for verdict in verdicts]
+        named = {verdict.token for verdict in judged}
+        rescued: int = self._broker.rescue(
+            child=child, begun=[token for token in begun if token not in named], verdicts=judged, limit=self._limit
+        )
+        fault_point("after-rescue")
+        return rescued
+
+    def lapsed(self) -> int:
+        """Rescue the jobs of every worker whose lease ran out."""
+        rescued: int = self._broker.rescue(limit=self._limit)
+        return rescued
+
+
+def _verdict(child: str, verdict: Mapping[str, Any]) -> Verdict:
+    failure = Failure(type=verdict["type"], module="celeriac.exceptions", message=verdict["message"])
+    return Verdict(token=Token(verdict["number"], child, verdict["delivery"]), state=State(verdict["state"]), failure=failure)

@@ -1,0 +1,38 @@
+"""What a worker was told: decided once at start, sent as JSON from the process that imported the project to the master."""
+
+from __future__ import annotations
+
+import msgspec
+
+POOLS = ("prefork", "threads", "solo", "asyncio")
+
+
+class WorkerOptions(msgspec.Struct, kw_only=True):
+    """Times in seconds. ``concurrency``: children of prefork; threads or coroutines of the other pools."""
+
+    name: str
+    pool: str = "prefork"
+    concurrency: int = 2
+    queues: list[str] = msgspec.field(default_factory=lambda: ["celery"])
+    broker: str = "django://default"
+    tasks: list[str] = msgspec.field(default_factory=list)
+    max_tasks_per_child: int | None = None
+    max_memory_per_child: int | None = None
+    """KiB of resident memory after which a child is replaced."""
+    lease: float = 15.0
+    renew_every: float = 5.0
+    poison_limit: int = 3
+    keep: dict[str, float] = msgspec.field(default_factory=dict)
+    """Seconds that ended jobs are kept, by state."""
+    max_log_bytes: int = 65_536
+    coroutines: int = 200
+    """How many ``async def`` jobs one child runs at a time."""
+    kill_after: float = 5.0
+    """How long a thread or a coroutine may take to obey before its process is killed."""
+    summary: list[str] = msgspec.field(default_factory=list)
+    """Lines of the start-up text that only the project knows."""
+
+    @property
+    def processes(self) -> int:
+        """How many children the worker has."""
+        return self.concurrency if self.pool == "prefork" else 1

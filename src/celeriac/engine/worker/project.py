@@ -1,0 +1,31 @@
+"""What the engine needs of the project it runs jobs for. The public side implements it: ``celeriac.worker``."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from celeriac.engine.registry import Registry
+from celeriac.engine.worker.attempt import AttemptRunner
+from celeriac.engine.worker.options import WorkerOptions
+
+
+class Project(Protocol):
+    """An imported project, ready to run its tasks."""
+
+    registry: Registry
+    options: WorkerOptions
+
+    def connect(self) -> Any:
+        """Return a new broker and store for one thread of this process, not opened yet."""
+
+    def runner(self, **parts: Any) -> AttemptRunner:
+        """Return an attempt runner made of ``parts`` and of what the project adds: signals, follow-ups, transactions."""
+
+    def started(self, role: str) -> None:
+        """A process was forked and has no connections yet. ``role`` is ``keeper`` or ``child``."""
+
+    def leaving(self, role: str) -> None:
+        """It is about to end."""
+
+    def between_jobs(self) -> None:
+        """Called between batches, in the thread that runs the bodies: let go of stale connections."""

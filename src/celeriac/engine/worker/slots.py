@@ -1,0 +1,141 @@
+"""Shared memory in which each child says what it runs, for the master (limits) and the keeper (release, charging).
+
+One slot a child. Only the child that has the slot writes its entries; only the master writes its flags; only the keeper writes the
+heartbeat. A reader copies an entry whole and takes it only when its first and last words agree, so it never sees half of one.
+The memory outlives the child: after a kill it still says what was running.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import tempfile
+from typing import NamedTuple
+
+HEADER = struct.Struct("=d")  # the keeper's last sign of life, monotonic seconds
+HEADER_SIZE = 64
+SLOT_SIZE = 16_384
+FLAGS_OFFSET = 0
+USED_OFFSET = 4
+ENTRIES_OFFSET = 64
+ENTRY = struct.Struct("=IiqddI4x")  # sequence, delivery, number, started, deadline, sequence again
+ENTRIES = (SLOT_SIZE - ENTRIES_OFFSET) // ENTRY.size
+U32 = struct.Struct("=I")
+NUMBER = struct.Struct("=q")
+NUMBER_OFFSET = 8
+
+DRAIN = 1
+"""Flag: finish what runs, give back the rest, leave."""
+
+
+class Running(NamedTuple):
+    """One body that runs now. Times are monotonic seconds; ``deadline`` 0 means no hard limit."""
+
+    number: int
+    delivery: int
+    started: float
+    deadline: float
+
+
+class SlotTable:
+    """All slots of one worker, in one file without a name, mapped by every process of it."""
+
+    def __init__(self, descriptor: int, slots: int) -> None:
+        self.descriptor = descriptor
+        self.slots = slots
+        self.memory = mmap.mmap(descriptor, HEADER_SIZE + slots * SLOT_SIZE)
+
+    @classmethod
+    def create(cls, slots: int) -> SlotTable:
+        """Make the memory. Its descriptor is inherited by the processes that are to map it."""
+        size = HEADER_SIZE + slots * SLOT_SIZE
+        with tempfile.TemporaryFile() as file:
+            file.truncate(size)
+            return cls(os.dup(file.fileno()), slots)
+
+    def offset(self, slot: int) -> int:
+        """Return where a slot begins, in bytes."""
+        return HEADER_SIZE + slot * SLOT_SIZE
+
+    def clear(self, slot: int) -> None:
+        """Make a slot new, for another child."""
+        start = self.offset(slot)
+        self.memory[start : start + SLOT_SIZE] = bytes(SLOT_SIZE)
+
+    def running(self, slot: int) -> list[Running]:
+        """Return what the slot's child runs now."""
+        start = self.offset(slot)
+        used = U32.unpack_from(self.memory, start + USED_OFFSET)[0]
+        found = []
+        for index in range(used):
+            entry = self._entry(start + ENTRIES_OFFSET + index * ENTRY.size)
+            if entry is not None:
+                found.append(entry)
+        return found
+
+    def _entry(self, offset: int) -> Running | None:
+        for _ in range(100):  # a writer is between two words for far less than a microsecond
+            first, delivery, number, started, deadline, last = ENTRY.unpack_from(self.memory, offset)
+            if first == last:
+                return Running(number, delivery, started, deadline) if number else None
+        return Running(number, delivery, started, deadline) if number else None  # its writer was killed between them
+
+    def drain(self, slot: int) -> None:
+        """Ask the slot's child to leave."""
+        U32.pack_into(self.memory, self.offset(slot) + FLAGS_OFFSET, DRAIN)
+
+    def beat(self, now: float) -> None:
+        """The keeper is alive."""
+        HEADER.pack_into(self.memory, 0, now)
+
+    def last_beat(self) -> float:
+        """When the keeper last said so, monotonic seconds."""
+        return float(HEADER.unpack_from(self.memory, 0)[0])
+
+    def writer(self, slot: int) -> SlotWriter:
+        """Return the writing end of a slot, for its child."""
+        return SlotWriter(self.memory, self.offset(slot))
+
+
+class SlotWriter:
+    """A child's own slot. Entry 0 belongs to the main thread; the others are handed out under the caller's lock."""
+
+    def __init__(self, memory: mmap.mmap | bytearray, offset: int) -> None:
+        self._memory = memory
+        self._offset = offset
+        self._entries = offset + ENTRIES_OFFSET
+        self._sequence = 0
+        self._used = 0
+        self._free = list(range(ENTRIES - 1, 0, -1))
+
+    def set(self, entry: int, number: int, delivery: int, started: float, deadline: float) -> None:
+        """Say that a body runs."""
+        self._sequence = sequence = (self._sequence + 1) & 0xFFFFFFFF
+        ENTRY.pack_into(self._memory, self._entries + entry * ENTRY.size, sequence, delivery, number, started, deadline, sequence)
+        if entry >= self._used:
+            self._used = entry + 1
+            U32.pack_into(self._memory, self._offset + USED_OFFSET, self._used)
+
+    def clear(self, entry: int) -> None:
+        """Say that it has ended."""
+        NUMBER.pack_into(self._memory, self._entries + entry * ENTRY.size + NUMBER_OFFSET, 0)
+
+    def take(self) -> int:
+        """Return a free entry. Raises ``IndexError`` when over 400 bodies run at once in one child."""
+        return self._free.pop()
+
+    def give(self, entry: int) -> None:
+        """Clear an entry and make it free again."""
+        self.clear(entry)
+        self._free.append(entry)
+
+    @property
+    def draining(self) -> bool:
+        """Whether the master asked this child to leave."""
+        return self._memory[self._offset + FLAGS_OFFSET] != 0
+
+
+def local_slot() -> SlotTable:
+    """Return a table of one slot that no other process sees: for a worker without a master."""
+    return SlotTable.create(1)

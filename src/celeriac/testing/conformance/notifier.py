@@ -1,0 +1,162 @@
+"""Waking those who wait for work."""
+
+from __future__ import annotations
+
+import select
+import threading
+
+import pytest
+
+from celeriac.engine.brokers.base import Notifier, Resume
+from celeriac.engine.brokers.base import Pause as PauseQueues
+from celeriac.testing.conformance.scenario import (
+    PATIENCE,
+    Engine,
+    MakeEngine,
+    a_child,
+    a_job,
+    a_scheduled_job,
+    an_outcome,
+    another,
+    claim_one,
+    start,
+)
+
+QUIET = 0.2
+"""Seconds without a wake-up after which there is none."""
+
+
+def woken(notifier: Notifier, seconds: float = PATIENCE) -> bool:
+    """Return whether a wake-up came within ``seconds``."""
+    readable, _, _ = select.select([notifier.fileno()], [], [], seconds)
+    return bool(readable)
+
+
+class NotifierSuite:
+    """Wake-ups of idle children."""
+
+    @pytest.fixture(autouse=True)
+    def _wakes(self, broker: Engine) -> None:
+        if not broker.capabilities.wakes:
+            pytest.skip("this broker is polled")
+
+    def test_there_is_a_descriptor_to_wait_for(self, broker: Engine) -> None:
+        notifier = broker.notifier()
+        notifier.arm(a_child(broker), ["default"])
+        assert notifier.fileno() >= 0
+        assert notifier.fileno() == notifier.fileno()
+
+    def test_an_armed_child_is_woken_by_a_push_to_its_queue(self, broker: Engine, make_broker: MakeEngine) -> None:
+        notifier = broker.notifier()
+        notifier.arm(a_child(broker), ["other", "default"])
+        notifier.drain()
+        with another(make_broker) as producer:
+            producer.push([a_job()])
+            assert woken(notifier)
+
+    def test_an_armed_child_is_woken_by_each_of_several_pushes(self, broker: Engine, make_broker: MakeEngine) -> None:
+        child = a_child(broker)
+        notifier = broker.notifier()
+        with another(make_broker) as producer:
+            for _ in range(3):
+                notifier.arm(child, ["default"])
+                notifier.drain()
+                assert broker.claim(["default"], 10, child) == []
+                producer.push([a_job()])
+                assert woken(notifier)
+                notifier.disarm(child)
+                broker.settle([an_outcome(claim_one(broker, child))])
+
+    def test_a_push_to_another_queue_wakes_nobody(self, broker: Engine, make_broker: MakeEngine) -> None:
+        notifier = broker.notifier()
+        notifier.arm(a_child(broker), ["default"])
+        notifier.drain()
+        with another(make_broker) as producer:
+            producer.push([a_job(queue="elsewhere")])
+            assert not woken(notifier, QUIET)
+            producer.push([a_job()])
+            assert woken(notifier)
+
+    def test_a_disarmed_child_is_not_woken(self, broker: Engine, make_broker: MakeEngine) -> None:
+        child = a_child(broker)
+        notifier = broker.notifier()
+        notifier.arm(child, ["default"])
+        notifier.disarm(child)
+        notifier.disarm("never-armed")
+        notifier.drain()
+        with another(make_broker) as producer:
+            producer.push([a_job()])
+            assert not woken(notifier, QUIET)
+
+    def test_drain_forgets_wake_ups(self, broker: Engine, make_broker: MakeEngine) -> None:
+        notifier = broker.notifier()
+        notifier.arm(a_child(broker), ["default"])
+        with another(make_broker) as producer:
+            producer.push([a_job()])
+            assert woken(notifier)
+        notifier.drain()
+        notifier.drain()
+        assert not woken(notifier, 0)
+
+    def test_children_on_several_connections_are_woken(self, broker: Engine, make_broker: MakeEngine) -> None:
+        with another(make_broker) as one, another(make_broker) as two:
+            for connection, queue in ((one, "first"), (two, "second")):
+                connection.notifier().arm(a_child(connection), [queue])
+                connection.notifier().drain()
+            broker.push([a_job(queue="second"), a_job(queue="first")])
+            assert woken(one.notifier())
+            assert woken(two.notifier())
+
+    @pytest.mark.parametrize("how", ["rescue", "release", "leave", "promote", "requeue", "follow_up", "resume"])
+    def test_whatever_makes_jobs_wait_wakes(self, broker: Engine, make_broker: MakeEngine, how: str) -> None:
+        notifier = broker.notifier()
+        with another(make_broker) as other:
+            act = _ACTS[how](other)
+            notifier.arm(a_child(broker), ["default"])
+            notifier.drain()
+            act()
+            assert woken(notifier)
+
+    def test_changed_tells_of_a_push_by_another_connection(self, broker: Engine, make_broker: MakeEngine) -> None:
+        notifier = broker.notifier()
+        notifier.arm(a_child(broker), ["default"])
+        notifier.changed()
+        with another(make_broker) as producer:
+            producer.push([a_job()])
+        assert notifier.changed() is True
+
+    def test_no_wake_up_is_lost_between_the_last_claim_and_the_sleep(self, broker: Engine, make_broker: MakeEngine) -> None:
+        number = 60
+        settled = threading.Semaphore(1)
+
+        def produce() -> None:
+            with another(make_broker) as producer:
+                for _ in range(number):
+                    assert settled.acquire(timeout=PATIENCE)
+                    producer.push([a_job()])
+
+        producer = start(produce)
+        child = a_child(broker)
+        notifier = broker.notifier()
+        done = 0
+        while done < number:
+            jobs = broker.claim(["default"], 5, child)
+            if not jobs:
+                notifier.arm(child, ["default"])
+                jobs = broker.claim(["default"], 5, child)
+                if not jobs:
+                    assert woken(notifier, 10), f"asleep after {done} jobs, with one waiting"
+                notifier.drain()
+                notifier.disarm(child)
+            broker.settle([an_outcome(job) for job in jobs])
+            done += len(jobs)
+            for _ in jobs:
+                settled.release()
+        producer.finish()
+
+
+def _rescue(broker: Engine):  # type: ignore[no-untyped-def]
+    child = a_child(broker)
+    broker.push([a_job()])
+    claim_one(broker, child)
+    return lambda: broker.rescue(child)
