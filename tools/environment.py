@@ -68,7 +68,7 @@ class Environment:
         return made.returncode == 0
 
     def _install(self, extra: str) -> None:
-        pip = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(self.python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
         done = subprocess.run([*pip, "--editable", f".[{extra}]", self.django], cwd=ROOT, check=False)
         if done.returncode:
             raise SystemExit(f"pip could not install celeriac[{extra}] into {self.folder.name}; its message is above.")

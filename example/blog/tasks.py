@@ -15,7 +15,8 @@ from blog import importer, ranking
 def rank_articles() -> dict[str, str]:
     """Compute the ranking; return the winner of each period."""
     places = ranking.compute()
-    return {f"{place.days} days": f"{place.article.slug} ({place.views} reads)" for place in places if place.place == 1}
+    winners = [place for place in places if place.place == 1]
+    return {f"{place.days} d": f"{place.article.slug} ({place.views} reads)" for place in winners}
 
 
 @shared_task

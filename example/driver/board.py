@@ -29,7 +29,7 @@ class Board:
 
 def table(steps: Iterable[Step]) -> Table:
     """Return the steps as a table."""
-    drawn = Table(box=box.ROUNDED, border_style="dim", expand=True)
+    drawn = Table(box=box.ROUNDED, border_style="dim", show_lines=True, expand=True)
     drawn.add_column("The visitor, the site", no_wrap=True)
     drawn.add_column("The job", no_wrap=True)
     drawn.add_column("What came of it", ratio=1)
@@ -51,7 +51,9 @@ def states(step: Step) -> Text:
 
 
 def outcome(step: Step) -> Text:
-    """Return what came of the step, with a bar while its job counts."""
+    """Return what came of the step, with a bar while its job counts and with what went wrong before it went well."""
+    if step.succeeded and step.trouble:
+        return Text.assemble(step.detail, "\n", (f"at first: {step.trouble}", "yellow"))
     if step.finished or not step.total:
         return Text(step.detail)
     full = WIDTH * step.done // step.total

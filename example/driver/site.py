@@ -18,7 +18,7 @@ from pathlib import Path
 from driver.ports import HOST
 
 MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
-PREPARING, STARTING, STOPPING = 120.0, 60.0, 20.0  # the most seconds each may take
+PREPARING, STARTING, STOPPING = 60.0, 30.0, 15.0  # the most seconds each may take
 POLL = 0.05
 
 

@@ -27,6 +27,7 @@ class Step:
     job: str = ""
     states: list[str] = field(default_factory=list)
     detail: str = ""
+    trouble: str = ""
     done: int = 0
     total: int = 0
     began: float = field(default_factory=time.monotonic)
@@ -44,6 +45,8 @@ class Step:
             self.states.append(status["state"])
         self.finished = status["finished"]
         self.done, self.total = status["done"], status["total"]
+        if status["state"] == "RETRY":
+            self.trouble = status["error"]
         self.detail = status["result"] or status["error"] or status["message"]
         if self.finished:
             self.seconds = time.monotonic() - self.began

@@ -6,7 +6,7 @@ import threading
 
 
 class FakeClock:
-    """Wall and monotonic time in seconds, advanced by hand and from any thread. It satisfies ``celeriac.engine.clock.Clock``."""
+    """A ``celeriac.engine.clock.Clock``: wall and monotonic time in seconds, advanced by hand and from any thread."""
 
     def __init__(self, wall: float = 1_750_000_000.0, monotonic: float = 1_000.0) -> None:
         self._lock = threading.Lock()
@@ -24,7 +24,7 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass on both clocks. Raises ``ValueError`` for a negative number: monotonic time never goes back."""
         if seconds < 0:
-            raise ValueError(f"advance({seconds!r}): time does not run backwards; use set_wall() for a clock that was put back.")
+            raise ValueError(f"advance({seconds!r}): time does not run backwards; set_wall() puts the wall clock back.")
         with self._lock:
             self._wall += seconds
             self._monotonic += seconds

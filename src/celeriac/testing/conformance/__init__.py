@@ -3,7 +3,7 @@
 A test module of a broker subclasses the suites and provides two fixtures::
 
     @pytest.fixture
-    def broker():         # an opened Broker + Store without jobs, workers or paused queues
+    def broker():         # an opened Broker + Store, as a worker has it, without jobs, workers, leaders or paused queues
         ...
 
     @pytest.fixture
@@ -26,15 +26,17 @@ from __future__ import annotations
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{module}" for module in ("broker", "control", "fencing", "machine", "notifier", "rescue", "scenario", "store"))
+    *(f"{__name__}.{suite}" for suite in ("broker", "control", "fencing", "leader", "machine", "notifier", "rescue", "store")),
+    f"{__name__}.scenario",
 )
 
 from celeriac.testing.conformance.broker import BrokerSuite  # noqa: E402 - asserts are rewritten only in what is imported later
 from celeriac.testing.conformance.control import ControlSuite  # noqa: E402
 from celeriac.testing.conformance.fencing import FencingSuite  # noqa: E402
+from celeriac.testing.conformance.leader import LeaderSuite  # noqa: E402
 from celeriac.testing.conformance.notifier import NotifierSuite  # noqa: E402
 from celeriac.testing.conformance.rescue import RescueSuite  # noqa: E402
 from celeriac.testing.conformance.scenario import Engine  # noqa: E402
 from celeriac.testing.conformance.store import StoreSuite  # noqa: E402
 
-__all__ = ["BrokerSuite", "ControlSuite", "Engine", "FencingSuite", "NotifierSuite", "RescueSuite", "StoreSuite"]
+__all__ = ["BrokerSuite", "ControlSuite", "Engine", "FencingSuite", "LeaderSuite", "NotifierSuite", "RescueSuite", "StoreSuite"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -190,7 +191,7 @@ class ClaimSuite:
         for _ in range(3):
             job = claim_one(broker, child)
             deliveries.append(job.delivery)
-            broker.release(child)
+            broker.release([job.token])
         assert deliveries == [1, 2, 3]
 
     def test_held_lists_what_a_child_claimed(self, broker: Engine) -> None:
@@ -232,7 +233,7 @@ class ClaimSuite:
 
     def test_what_an_attempt_needs_comes_with_the_claim(self, broker: Engine) -> None:
         expires = time.time() + 600
-        fields = {"root": "r", "parent": "p", "group": "g", "position": 3, "headers": {"trace": ["ü", 1, None]}}
+        fields: dict[str, Any] = {"root": "r", "parent": "p", "group": "g", "position": 3, "headers": {"trace": ["ü", 1, None]}}
         broker.push([a_job(expires=expires, **fields)])
         claimed = claim_one(broker, a_child(broker))
         assert {name: getattr(claimed, name) for name in fields} == fields
@@ -316,7 +317,8 @@ class SettleSuite:
         outcome = an_outcome(job, result=b'{"leaves":3}', worker="fig@tree")
         broker.settle([outcome])
         record = known(broker, job.id)
-        assert (record.state, record.result, record.worker, record.attempts) == (State.SUCCEEDED, b'{"leaves":3}', "fig@tree", 1)
+        assert (record.state, record.result, record.attempts) == (State.SUCCEEDED, b'{"leaves":3}', 1)
+        assert record.worker == "fig@tree"
         assert record.started == pytest.approx(outcome.started, abs=0.01)
         assert record.finished == pytest.approx(outcome.finished, abs=0.01)
 
@@ -344,11 +346,12 @@ class SettleSuite:
 
     def test_an_attempt_that_counts_is_counted(self, broker: Engine) -> None:
         child = a_child(broker)
-        broker.push([a_job()])
+        job = a_job()
+        broker.push([job])
         for attempts in range(3):
-            job = claim_one(broker, child)
-            assert job.attempts == attempts
-            broker.settle([an_outcome(job, State.WAITING)])
+            claimed = claim_one(broker, child)
+            assert claimed.attempts == attempts
+            broker.settle([an_outcome(claimed, State.WAITING)])
         assert known(broker, job.id).attempts == 3
 
     def test_a_retry_waits_for_its_time(self, broker: Engine) -> None:

@@ -26,9 +26,9 @@ from celeriac.testing.conformance.scenario import (
 )
 
 
-def parked_job(broker: Engine, **fields: object) -> Job:
+def parked_job(broker: Engine, task: str = "parked.task") -> Job:
     """Push a job and park it."""
-    broker.push([a_job(**{"queue": "parking", **fields})])
+    broker.push([a_job(queue="parking", task=task)])
     job = claim_one(broker, a_child(broker), "parking")
     broker.settle([an_outcome(job, State.PARKED)])
     return job
@@ -98,7 +98,12 @@ class CancelSuite:
         broker.push([a_job()])
         job = claim_one(broker, child)
         broker.control(Cancel(ids=(job.id,), terminate=True))
-        getattr(broker, way)(worker if way == "leave" else child)
+        ways = {
+            "release": lambda: broker.release([job.token]),
+            "rescue": lambda: broker.rescue(child),
+            "leave": lambda: broker.leave(worker),
+        }
+        assert ways[way]() == 1
         assert state_of(broker, job) is State.CANCELLED
         assert broker.claim(["default"], 10, a_child(broker)) == []
         assert broker.doomed(worker) == set()
@@ -179,9 +184,9 @@ class PauseSuite:
     def test_jobs_that_go_back_to_a_paused_queue_stay_there(self, broker: Engine) -> None:
         child = a_child(broker)
         broker.push(some_jobs(2))
-        broker.claim(["default"], 2, child)
+        jobs = broker.claim(["default"], 2, child)
         broker.control(Pause(queues=("default",)))
-        assert broker.release(child) == 2
+        assert broker.release([job.token for job in jobs]) == 2
         assert broker.claim(["default"], 10, child) == []
         broker.control(Resume(queues=("default",)))
         assert len(broker.claim(["default"], 10, child)) == 2

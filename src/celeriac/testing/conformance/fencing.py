@@ -32,7 +32,7 @@ Loss = Callable[[Engine, Job], None]
 
 def by_release(broker: Engine, job: Job) -> None:
     """The job was handed back."""
-    assert broker.release(job.child) == 1
+    assert broker.release([job.token]) == 1
 
 
 def by_rescue(broker: Engine, job: Job) -> None:
@@ -110,6 +110,13 @@ class StaleTokenSuite:
         assert known(broker, job.id) == before
 
     @every_loss
+    def test_a_stale_token_releases_nothing(self, broker: Engine, job: Job, lose: Loss) -> None:
+        lose(broker, job)
+        before = known(broker, job.id)
+        assert broker.release([job.token]) == 0
+        assert known(broker, job.id) == before
+
+    @every_loss
     def test_a_stale_token_reports_no_progress(self, broker: Engine, job: Job, lose: Loss) -> None:
         lose(broker, job)
         assert broker.report(job.token, {"done": 99}) is False
@@ -138,7 +145,7 @@ class StaleTokenSuite:
         assert (state_of(broker, job), known(broker, job.id).result) == (State.SUCCEEDED, b"1")
 
     def test_both_claims_of_a_job_in_one_batch_settle_by_the_newer(self, broker: Engine, job: Job) -> None:
-        broker.release(job.child)
+        broker.release([job.token])
         newer = claim_one(broker, job.child)
         lost, kept = a_job(queue="next"), a_job(queue="next")
         stale = an_outcome(job, State.FAILED, failure=a_failure("stale"), follow_ups=(lost,))
@@ -172,9 +179,11 @@ class ForeignTokenSuite:
         assert state_of(broker, job) is State.RUNNING
         assert broker.held(job.child) == {job.token}
 
-    def test_another_token_begins_and_reports_nothing(self, broker: Engine, job: Job) -> None:
+    def test_another_token_begins_releases_and_reports_nothing(self, broker: Engine, job: Job) -> None:
         tokens = self.strange_tokens(broker, job)
         assert broker.begin(tokens) == set()
+        assert broker.release(tokens) == 0
+        assert broker.held(job.child) == {job.token}
         assert not any(broker.report(token, {"done": 1}) for token in tokens)
         assert known(broker, job.id).progress is None
 
@@ -236,8 +245,9 @@ class BatchSuite:
             with another(make_broker) as connection:
                 for job in jobs:
                     gate.wait(30)
-                    step = a_job(f"{mark}-{job.id}", queue="next")
-                    refused.append(connection.settle([an_outcome(job, State.FAILED, failure=a_failure(mark), follow_ups=(step,))]))
+                    steps = (a_job(f"{mark}-{job.id}", queue="next"),)
+                    outcome = an_outcome(job, State.FAILED, failure=a_failure(mark), follow_ups=steps)
+                    refused.append(connection.settle([outcome]))
             return refused
 
         one, two = (actor.finish() for actor in [start(lambda: settle("one")), start(lambda: settle("two"))])

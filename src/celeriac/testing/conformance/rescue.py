@@ -68,10 +68,11 @@ class ChildRescueSuite:
         assert broker.rescue("no-such-child") == 0
 
     def test_a_prefetched_job_is_never_charged(self, broker: Engine) -> None:
-        broker.push([a_job()])
+        job = a_job()
+        broker.push([job])
         for _ in range(5):
             child = a_child(broker)
-            job = claim_one(broker, child)
+            claim_one(broker, child)
             broker.rescue(child)
         assert (state_of(broker, job), charges_of(broker, job)) == (State.WAITING, 0)
 
@@ -109,12 +110,12 @@ class ChildRescueSuite:
         assert charges_of(broker, job) == 1
 
     def test_a_job_that_killed_three_children_is_parked(self, broker: Engine) -> None:
-        broker.push([a_job()])
+        job = a_job()
+        broker.push([job])
         states = []
         for _ in range(3):
             child = a_child(broker)
-            job = claim_one(broker, child)
-            broker.begin([job.token])
+            broker.begin([claim_one(broker, child).token])
             assert broker.rescue(child) == 1
             states.append(state_of(broker, job))
         assert states == [State.WAITING, State.WAITING, State.PARKED]
@@ -301,47 +302,41 @@ class HandBackSuite:
         child = a_child(broker)
         begun, prefetched, other = claim_some(broker, 3, child)
         broker.begin([begun.token])
-        assert broker.release(child) == 2
+        assert broker.release([begun.token, prefetched.token, other.token]) == 2
         assert broker.held(child) == {begun.token}
         assert [state_of(broker, job) for job in (begun, prefetched, other)] == [State.RUNNING, State.WAITING, State.WAITING]
         assert broker.settle([an_outcome(begun)]) == set()
 
-    def test_release_keeps_what_it_is_told_to_keep(self, broker: Engine) -> None:
+    def test_release_gives_back_what_it_is_told_to_and_no_more(self, broker: Engine) -> None:
         child = a_child(broker)
         jobs = claim_some(broker, 4, child)
-        keep = {jobs[0].token, jobs[3].token}
-        assert broker.release(child, keep=keep) == 2
-        assert broker.held(child) == keep
+        assert broker.release([jobs[1].token, jobs[2].token]) == 2
+        assert broker.release([]) == 0
+        assert broker.held(child) == {jobs[0].token, jobs[3].token}
         assert ids(broker.claim(["default"], 10, a_child(broker))) == ids(jobs[1:3])
 
-    def test_keeping_an_older_claim_of_a_job_keeps_nothing(self, broker: Engine) -> None:
-        child = a_child(broker)
-        (older,) = claim_some(broker, 1, child)
-        broker.release(child)
-        claim_one(broker, child)
-        assert broker.release(child, keep=[older.token]) == 1
+    def test_one_release_serves_several_children(self, broker: Engine) -> None:
+        children = [a_child(broker), a_child(broker)]
+        broker.push(some_jobs(2))
+        tokens = [claim_one(broker, child).token for child in children]
+        assert broker.release(tokens) == 2
+        assert [broker.held(child) for child in children] == [set(), set()]
 
     def test_a_release_charges_nobody(self, broker: Engine) -> None:
         child = a_child(broker)
         (job,) = claim_some(broker, 1, child)
+        token = job.token
         for _ in range(4):
-            broker.release(child)
-            claim_one(broker, child)
+            assert broker.release([token]) == 1
+            token = claim_one(broker, child).token
         assert charges_of(broker, job) == 0
 
     def test_a_child_may_claim_after_a_release(self, broker: Engine) -> None:
         child = a_child(broker)
         (job,) = claim_some(broker, 1, child)
-        assert broker.release(child) == 1
+        assert broker.release([job.token]) == 1
         again = claim_one(broker, child)
         assert (again.id, again.delivery) == (job.id, 2)
-
-    def test_releasing_what_another_child_holds_does_nothing(self, broker: Engine) -> None:
-        child = a_child(broker)
-        (job,) = claim_some(broker, 1, child)
-        assert broker.release(a_child(broker)) == 0
-        assert broker.release("no-such-child") == 0
-        assert broker.held(child) == {job.token}
 
     def test_a_worker_that_leaves_gives_everything_back_uncharged(self, broker: Engine) -> None:
         worker = a_worker(broker)

@@ -53,7 +53,7 @@ def a_scheduled_job(seconds: float, **fields: Any) -> Job:
 def a_worker(broker: Engine, lease: float = LONG) -> str:
     """Make a worker known. Returns its id."""
     info = WorkerInfo(
-        id=uuid.uuid4().hex, name="fig@tree", host="tree", pid=4711, pool="prefork", concurrency=2, queues=[QUEUE], version="1.0"
+        id=uuid.uuid4().hex, name="fig@tree", host="tree", pid=4711, pool="prefork", concurrency=2, queues=[QUEUE]
     )
     broker.join(info, lease)
     return info.id

@@ -72,7 +72,7 @@ class RecordSuite:
         broker.push([a_job()])
         job = claim_one(broker, child)
         states = [state_of(broker, job)]
-        broker.release(child)
+        broker.release([job.token])
         states.append(state_of(broker, job))
         broker.settle([an_outcome(claim_one(broker, child))])
         states.append(state_of(broker, job))
@@ -117,8 +117,8 @@ class AttemptSuite:
         broker.settle([outcome])
         (attempt,) = broker.attempts(job.id)
         assert attempt.failure is not None
-        kept, given = attempt.failure, a_failure("no string left")
-        assert (kept.type, kept.module, kept.message, kept.traceback) == (given.type, given.module, given.message, given.traceback)
+        for part in ("type", "module", "message", "traceback"):
+            assert getattr(attempt.failure, part) == getattr(a_failure("no string left"), part)
         assert (attempt.state, attempt.worker) == (State.FAILED, "fig@tree")
         assert attempt.started == pytest.approx(outcome.started, abs=0.01)
         assert attempt.finished == pytest.approx(outcome.finished, abs=0.01)
@@ -138,11 +138,11 @@ class AttemptSuite:
         assert [attempt.state for attempt in broker.attempts(job.id)] == [State.WAITING, State.SUCCEEDED]
 
     def test_attempts_come_oldest_first(self, broker: Engine) -> None:
-        child = a_child(broker)
-        broker.push([a_job()])
+        child, job = a_child(broker), a_job()
+        broker.push([job])
         for message in ("first", "second", "third"):
-            job = claim_one(broker, child)
-            broker.settle([an_outcome(job, State.WAITING, failure=a_failure(message), retried=message != "first")])
+            claimed = claim_one(broker, child)
+            broker.settle([an_outcome(claimed, State.WAITING, failure=a_failure(message), retried=message != "first")])
         attempts = broker.attempts(job.id)
         assert [attempt.failure.message for attempt in attempts if attempt.failure] == ["first", "second", "third"]
         indexes = [attempt.index for attempt in attempts]

@@ -1,0 +1,43 @@
+"""Ends of jobs that the broker decides by itself, for want of an attempt that could. The same for every broker."""
+
+from __future__ import annotations
+
+from celeriac.engine.brokers.base import Verdict
+from celeriac.engine.codec import encode_failure
+from celeriac.engine.job import State, Token
+from celeriac.engine.outcome import Failure, Outcome
+
+
+def worth_keeping(outcome: Outcome) -> bool:
+    """Return whether the attempt is remembered: an error, a log, or one attempt of several."""
+    return outcome.failure is not None or bool(outcome.log) or (outcome.retried and outcome.counts)
+
+
+def lost(token: Token, started: float, finished: float) -> Outcome:
+    """Return the outcome of an at-most-once job whose process died."""
+    failure = Failure(
+        type="WorkerLostError",
+        module="celeriac.exceptions",
+        message="The process that ran this job died, and the task has acks_late=False (at most once): it is not run again.",
+    )
+    return _ended(token, State.FAILED, started, finished, failure)
+
+
+def poisonous(token: Token, started: float, finished: float, charges: int) -> Outcome:
+    """Return the outcome of a job that killed its process too often."""
+    failure = Failure(
+        type="WorkerLostError",
+        module="celeriac.exceptions",
+        message=f"{charges} processes died while they ran this job. It is parked; resume it once the cause is mended.",
+    )
+    return Outcome(token=token, state=State.PARKED, started=started, finished=finished, failure=failure, counts=False)
+
+
+def judged(verdict: Verdict, started: float, finished: float) -> Outcome:
+    """Return the outcome of a job over which its child was killed."""
+    return _ended(verdict.token, verdict.state, started, finished, verdict.failure)
+
+
+def _ended(token: Token, state: State, started: float, finished: float, failure: Failure) -> Outcome:
+    result = encode_failure(failure) if state is State.FAILED else None
+    return Outcome(token=token, state=state, started=started, finished=finished, failure=failure, result=result)

@@ -1,0 +1,324 @@
+"""The in-memory broker and store: everything the others do, for as long as the process lives.
+
+For tests, demonstrations and one-process programs. Any thread may use any instance; ``clone()`` shares the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Self
+
+from celeriac.engine.brokers.base import Cancel, Capabilities, Command, Pause, Purge, Resume, Unpark, Verdict, WorkerInfo
+from celeriac.engine.brokers.endings import judged, lost, poisonous, worth_keeping
+from celeriac.engine.brokers.memory_data import Child, Entry, MemoryData, Worker, copied
+from celeriac.engine.brokers.memory_leader import MemoryLeader
+from celeriac.engine.brokers.memory_notifier import MemoryNotifier
+from celeriac.engine.brokers.memory_store import MemoryStore
+from celeriac.engine.clock import Clock
+from celeriac.engine.errors import ChildIsDead, LeaseLost
+from celeriac.engine.job import TERMINAL, TRANSITIONS, Job, State, Token
+from celeriac.engine.outcome import Attempt, Outcome
+
+
+SOON = 1.0
+"""Seconds: a job that is due later than this, a keeper finds in time by itself."""
+
+
+class MemoryBroker(MemoryStore):
+    """Moves and remembers jobs in this process."""
+
+    capabilities = Capabilities(durable=False)
+
+    def __init__(self, clock: Clock, data: MemoryData | None = None) -> None:
+        super().__init__(data or MemoryData(), clock)
+        self._notifier = MemoryNotifier(self._data)
+
+    def open(self) -> None:
+        """Nothing to connect to."""
+
+    def close(self) -> None:
+        """Let go of the notifier's descriptor. The jobs stay with the clones."""
+        self._notifier.close()
+
+    def clone(self) -> Self:
+        """Return a broker on the same data."""
+        return type(self)(self._clock, self._data)
+
+    def notifier(self) -> MemoryNotifier:
+        """Return this instance's notifier."""
+        return self._notifier
+
+    def leader(self, duty: str) -> MemoryLeader:
+        """Return the election of one duty."""
+        return MemoryLeader(self._data, self._clock, duty)
+
+    # -- moving jobs -------------------------------------------------------------------------------------------------------
+
+    def push(self, jobs: Sequence[Job]) -> None:
+        """Accept jobs; one whose id exists is left as it is."""
+        now = self._clock.wall()
+        with self._data.lock:
+            for job in jobs:
+                self._data.accept(job, now)
+            self._wake_keepers(job.run_at for job in jobs if job.state is State.SCHEDULED)
+
+    def _wake_keepers(self, times: Iterable[float | None]) -> None:
+        soon = self._clock.wall() + SOON
+        if any(run_at is None or run_at < soon for run_at in times):
+            self._data.wake_keepers()
+
+    def join(self, worker: WorkerInfo, lease: float) -> None:
+        """Make a worker known."""
+        with self._data.lock:
+            self._data.workers[worker.id] = Worker(worker, self._clock.wall() + lease)
+
+    def enrol(self, worker: str, child: str) -> None:
+        """Make a child known. Raises ``LeaseLost`` for a dead worker."""
+        with self._data.lock:
+            if worker not in self._data.workers:
+                raise LeaseLost(f"The worker {worker} was declared dead; it cannot start another child.")
+            self._data.children[child] = Child(worker)
+            self._data.workers[worker].children.add(child)
+
+    def claim(self, queues: Sequence[str], limit: int, child: str) -> list[Job]:
+        """Take up to ``limit`` waiting jobs. Raises ``ChildIsDead``."""
+        with self._data.lock:
+            claimer = self._data.children.get(child)
+            if claimer is None:
+                raise ChildIsDead(f"The child {child} was declared dead; its jobs went to others. It must stop.")
+            taken: list[Job] = []
+            for queue in self._data.has_waiting(queue for queue in queues if queue not in self._data.paused):
+                jobs = self._data.take(queue)
+                while len(taken) < limit and (entry := next(jobs, None)):
+                    taken.append(self._hand_out(entry, child, claimer))
+            return taken
+
+    def _hand_out(self, entry: Entry, child: str, claimer: Child) -> Job:
+        job = entry.job
+        job.state, job.child, job.delivery = State.RUNNING, child, job.delivery + 1
+        job.worker, job.started = claimer.worker, None
+        claimer.held[job.number] = entry
+        return copied(job)
+
+    def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
+        """Record that bodies start. Returns the tokens still held."""
+        with self._data.lock:
+            return {token for token in tokens if self._begin(token, once)}
+
+    def _begin(self, token: Token, once: bool) -> bool:
+        entry = self._data.holder(token)
+        if entry is None:
+            return False
+        if not entry.begun:
+            entry.begun, entry.job.started = True, self._clock.wall()
+        entry.once = entry.once or once
+        return True
+
+    def release(self, tokens: Collection[Token]) -> int:
+        """Give claimed jobs back that have not begun. Returns how many went."""
+        with self._data.lock:
+            return sum(self._release(token) for token in tokens)
+
+    def _release(self, token: Token) -> bool:
+        entry = self._data.holder(token)
+        if entry is None or entry.begun:
+            return False
+        self._give_back(entry)
+        return True
+
+    def held(self, child: str) -> set[Token]:
+        """Return the tokens of everything ``child`` holds."""
+        with self._data.lock:
+            return {entry.job.token for entry in self._held_by(child)}
+
+    def _held_by(self, child: str) -> list[Entry]:
+        holder = self._data.children.get(child)
+        return list(holder.held.values()) if holder else []
+
+    def _give_back(self, entry: Entry) -> None:
+        # Somebody asked to terminate it, and nobody is left to do so: it must not start anew.
+        unwanted = entry.doomed
+        self._data.let_go(entry)
+        entry.job.started = entry.job.worker = None
+        if unwanted:
+            self._data.end(entry, State.CANCELLED, self._clock.wall())
+        else:
+            self._data.let_wait(entry)
+
+    # -- settling ----------------------------------------------------------------------------------------------------------
+
+    def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
+        """Record outcomes and end their claims. Raises ``ValueError``, with nothing changed, for a state no attempt ends in."""
+        for outcome in outcomes:
+            if outcome.state not in TRANSITIONS[State.RUNNING]:
+                raise ValueError(f"An attempt cannot end in the state {outcome.state.value!r}.")
+        with self._data.lock:
+            return {outcome.token for outcome in outcomes if not self._settle(outcome)}
+
+    def _settle(self, outcome: Outcome) -> bool:
+        entry = self._data.holder(outcome.token)
+        if entry is None:
+            return False
+        self._data.let_go(entry)
+        job = entry.job
+        job.started, job.worker, job.attempts = outcome.started, outcome.worker, job.attempts + outcome.counts
+        if worth_keeping(outcome):
+            entry.attempts.append(_attempt(job.attempts, outcome))
+        if outcome.state in (State.SCHEDULED, State.WAITING):
+            self._send_back(entry, outcome)
+        else:
+            job.result = outcome.result
+            self._data.end(entry, outcome.state, outcome.finished)
+        self.push(outcome.follow_ups)
+        return True
+
+    def _send_back(self, entry: Entry, outcome: Outcome) -> None:
+        job = entry.job
+        job.charges = 0  # an attempt came to its end, so it is not this job that kills processes
+        job.payload = job.payload if outcome.payload is None else outcome.payload
+        job.queue = outcome.queue or job.queue
+        if outcome.state is State.SCHEDULED and outcome.run_at is not None and outcome.run_at > outcome.finished:
+            self._data.schedule(entry, outcome.run_at)
+            self._wake_keepers([outcome.run_at])
+        else:
+            self._data.let_wait(entry)
+
+    # -- leases and rescue -------------------------------------------------------------------------------------------------
+
+    def renew(self, worker: str, lease: float) -> bool:
+        """Extend a worker's lease. False means it was declared dead."""
+        with self._data.lock:
+            known = self._data.workers.get(worker)
+            if known is not None:
+                known.lease = self._clock.wall() + lease
+            return known is not None
+
+    def leave(self, worker: str) -> int:
+        """A worker goes: give back what its children hold, uncharged."""
+        with self._data.lock:
+            return self._bury_worker(worker, limit=None)
+
+    def rescue(
+        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int = 3
+    ) -> int:
+        """Declare ``child`` dead, or every worker whose lease ran out. Returns how many jobs were taken from the dead."""
+        with self._data.lock:
+            if child is not None:
+                return self._bury_child(child, begun, verdicts, limit)
+            now = self._clock.wall()
+            lapsed = [id for id, worker in self._data.workers.items() if worker.lease < now]
+            return sum(self._bury_worker(worker, limit) for worker in lapsed)
+
+    def _bury_worker(self, worker: str, limit: int | None) -> int:
+        dead = self._data.workers.pop(worker, None)
+        return sum(self._bury_child(child, (), (), limit) for child in sorted(dead.children)) if dead else 0
+
+    def _bury_child(self, child: str, begun: Collection[Token], verdicts: Collection[Verdict], limit: int | None) -> int:
+        """Take everything from a child and forget it. ``limit`` None: nobody is charged."""
+        held = self._held_by(child)
+        now = self._clock.wall()
+        self.settle([judged(verdict, self._started(verdict.token, now), now) for verdict in verdicts])
+        for entry in self._held_by(child):
+            self._take_from_dead(entry, entry.begun or entry.job.token in begun, limit, now)
+        dead = self._data.children.pop(child, None)
+        if dead is not None and dead.worker in self._data.workers:
+            self._data.workers[dead.worker].children.discard(child)
+        return len(held)
+
+    def _started(self, token: Token, otherwise: float) -> float:
+        entry = self._data.holder(token)
+        return otherwise if entry is None or entry.job.started is None else entry.job.started
+
+    def _take_from_dead(self, entry: Entry, begun: bool, limit: int | None, now: float) -> None:
+        token, started = entry.job.token, entry.job.started or now
+        if begun and limit is not None:
+            entry.job.charges += 1
+        if begun and entry.once:
+            self.settle([lost(token, started, now)])
+        elif begun and limit is not None and entry.job.charges >= limit and not entry.doomed:
+            self.settle([poisonous(token, started, now, entry.job.charges)])
+        else:
+            self._give_back(entry)
+
+    # -- time and control --------------------------------------------------------------------------------------------------
+
+    def promote(self, limit: int) -> float | None:
+        """Let up to ``limit`` due jobs wait. Returns the seconds until the next is due, or None."""
+        now = self._clock.wall()
+        with self._data.lock:
+            for _ in range(limit):
+                due = self._data.next_due()
+                if due is None or due[0] > now:
+                    break
+                self._data.let_wait(due[1])
+            due = self._data.next_due()
+            return None if due is None else max(0.0, due[0] - now)
+
+    def control(self, command: Command) -> int:
+        """Carry out ``command``; return how many jobs or queues it changed."""
+        with self._data.lock:
+            self._data.wake_keepers()
+            match command:
+                case Cancel():
+                    return sum(self._cancel(id, command.terminate) for id in command.ids)
+                case Pause():
+                    return sum(self._pause(queue) for queue in command.queues)
+                case Resume():
+                    return sum(self._resume(queue) for queue in command.queues)
+                case Purge():
+                    return sum(self._cancel(id, False) for id in self._purgeable(command.queues))
+                case Unpark():
+                    return sum(self._unpark(id) for id in command.ids or self._parked(command.tasks))
+
+    def _cancel(self, id: str, terminate: bool) -> bool:
+        entry = self._data.find(id)
+        if entry is None or entry.job.state in TERMINAL:
+            return False
+        if entry.job.state is State.RUNNING:
+            changed = terminate and not entry.doomed
+            entry.doomed = entry.doomed or terminate
+            return changed
+        self._data.end(entry, State.CANCELLED, self._clock.wall())
+        return True
+
+    def _pause(self, queue: str) -> bool:
+        changed = queue not in self._data.paused
+        self._data.paused.add(queue)
+        return changed
+
+    def _resume(self, queue: str) -> bool:
+        changed = queue in self._data.paused
+        self._data.paused.discard(queue)
+        if changed:
+            self._data.wake(queue)
+        return changed
+
+    def _purgeable(self, queues: Collection[str]) -> list[str]:
+        states = (State.WAITING, State.SCHEDULED)
+        jobs = (entry.job for entry in self._data.entries.values())
+        return [job.id for job in jobs if job.queue in queues and job.state in states]
+
+    def _parked(self, tasks: Collection[str]) -> list[str]:
+        return [entry.job.id for entry in self._data.entries.values() if entry.job.task in tasks]
+
+    def _unpark(self, id: str) -> bool:
+        entry = self._data.find(id)
+        if entry is None or entry.job.state is not State.PARKED:
+            return False
+        entry.job.charges, entry.job.finished = 0, None
+        self._data.let_wait(entry)
+        return True
+
+    def doomed(self, worker: str) -> set[Token]:
+        """Return the tokens of ``worker``'s running jobs that somebody asked to terminate."""
+        with self._data.lock:
+            known = self._data.workers.get(worker)
+            held = [entry for child in known.children for entry in self._held_by(child)] if known else []
+            return {entry.job.token for entry in held if entry.doomed}
+
+
+def _attempt(index: int, outcome: Outcome) -> Attempt:
+    return Attempt(
+        index=index, state=outcome.state, started=outcome.started, finished=outcome.finished,
+        worker=outcome.worker, failure=outcome.failure, log=outcome.log,
+    )  # fmt: skip

@@ -1,0 +1,60 @@
+"""The demo, run as ``make demo ONCE=1`` runs it: real web server, real worker, real mail server, one visit."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytest.importorskip("aiosmtpd", reason="the demo's mail server comes with the extra 'demo'")
+
+ROOT = Path(__file__).parents[2]
+COMMAND = ["example/demo.py", "--once"]
+
+pytestmark = pytest.mark.process
+
+
+def test_make_demo_runs_the_command_that_is_tested_here() -> None:
+    printed = subprocess.run(["make", "-n", "demo", "ONCE=1"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines()[-1].split()[1:] == COMMAND
+
+
+@pytest.fixture(scope="module")
+def demo() -> subprocess.CompletedProcess[str]:
+    process = subprocess.Popen(
+        [sys.executable, *COMMAND], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        printed, _ = process.communicate(timeout=100)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # and not kill: it has a site to stop
+        printed, _ = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, printed)
+
+
+def test_the_visit_ends_by_itself_and_every_job_succeeds(demo: subprocess.CompletedProcess[str]) -> None:
+    assert demo.returncode == 0, demo.stdout
+    assert "Every job of the visit succeeded." in demo.stdout
+
+
+def test_the_table_shows_what_the_jobs_did(demo: subprocess.CompletedProcess[str]) -> None:
+    shown = re.sub(r"[\s│]+", " ", demo.stdout)
+    assert re.search(r"Register .*RETRY.*SUCCESS", shown), demo.stdout
+    assert "chard (2 reads)" in shown, "the ranking of the last day counts the visit's own reads, and no others"
+    assert "new: 6, known: 6" in shown, "the import found the six articles that were not there yet"
+
+
+def test_the_welcome_was_refused_once_and_then_received(demo: subprocess.CompletedProcess[str]) -> None:
+    shown = " ".join(demo.stdout.split())
+    assert "The post office refused flora@garden.example once and received: flora@garden.example." in shown
+
+
+def test_nothing_is_left_behind(demo: subprocess.CompletedProcess[str]) -> None:
+    address = re.search(r"http://127\.0\.0\.1:\d+/", demo.stdout)
+    assert address is not None
+    site = address[0].removeprefix("http://").rstrip("/")
+    assert not [process for process in psutil.process_iter(["cmdline"]) if site in (process.info["cmdline"] or ())]
