@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -96,7 +97,7 @@ DEFAULT_FROM_EMAIL = "The Kitchen Garden <post@garden.example>"
 
 # What the post office received is kept here, one file a message, and shown at /mail/.
 MAIL_DIR = DATA_DIR / "mail"
-ARTICLES_DIR = BASE_DIR / "articles"
+ARTICLES_DIR = Path(os.environ.get("DEMO_ARTICLES_DIR", BASE_DIR / "articles"))
 # Reading a dozen small files takes no time at all; with this pause, in seconds a file, one can watch the progress.
 IMPORT_PAUSE = float(os.environ.get("DEMO_IMPORT_PAUSE", "0.2"))
 
@@ -105,3 +106,16 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """Leave out of the log what a page asks four times a second."""
+    return "/status.json" not in record.getMessage()
+
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"worth_a_line": {"()": "django.utils.log.CallbackFilter", "callback": _worth_a_line}},
+    "loggers": {"django.server": {"filters": ["worth_a_line"]}},
+}

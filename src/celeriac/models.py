@@ -97,7 +97,6 @@ class LiveJob(models.Model):
     begun = models.DateTimeField(null=True)
     once = models.BooleanField(db_default=False)
     doomed = models.BooleanField(db_default=False)
-    awaited = models.BooleanField(db_default=False)
 
     class Meta:
         db_table = "celeriac_live"
@@ -172,6 +171,19 @@ class IdleChild(models.Model):
         db_table = "celeriac_idle"
         constraints: ClassVar = [models.UniqueConstraint("queue", "child", name="celeriac_idle_unique")]
         indexes: ClassVar = [models.Index("child", name="celeriac_idle_child")]
+
+
+class Waiter(models.Model):
+    """Somebody waits for a job to end, and is woken when its live row is gone.
+
+    Rows of their own rather than a mark on the live row: marking would lock it, and a claim skips what is locked.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    job = models.BigIntegerField(unique=True)
+
+    class Meta:
+        db_table = "celeriac_waiter"
 
 
 class Queue(models.Model):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,17 +25,26 @@ def test_make_demo_runs_the_command_that_is_tested_here() -> None:
     assert printed.splitlines()[-1].split()[1:] == COMMAND
 
 
-@pytest.fixture(scope="module")
-def demo() -> subprocess.CompletedProcess[str]:
+def run_demo(**environment: str) -> subprocess.CompletedProcess[str]:
     process = subprocess.Popen(
-        [sys.executable, *COMMAND], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, *COMMAND],
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "160"} | environment,  # no cell of the table is broken into lines
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
-        printed, _ = process.communicate(timeout=100)
+        printed, _ = process.communicate(timeout=80)
     except subprocess.TimeoutExpired:
         process.terminate()  # and not kill: it has a site to stop
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=35)
     return subprocess.CompletedProcess(process.args, process.returncode, printed)
+
+
+@pytest.fixture(scope="module")
+def demo() -> subprocess.CompletedProcess[str]:
+    return run_demo()
 
 
 def test_the_visit_ends_by_itself_and_every_job_succeeds(demo: subprocess.CompletedProcess[str]) -> None:
@@ -58,3 +69,13 @@ def test_nothing_is_left_behind(demo: subprocess.CompletedProcess[str]) -> None:
     assert address is not None
     site = address[0].removeprefix("http://").rstrip("/")
     assert not [process for process in psutil.process_iter(["cmdline"]) if site in (process.info["cmdline"] or ())]
+
+
+def test_a_job_that_fails_makes_the_demo_fail(tmp_path: Path) -> None:
+    articles = shutil.copytree(ROOT / "example" / "articles", tmp_path / "articles")
+    (articles / "tomatoes.md").write_text("no header, so the import cannot read it\n")
+    done = run_demo(DEMO_ARTICLES_DIR=str(articles))
+    assert done.returncode == 1, done.stdout
+    assert "Not every job of the visit succeeded." in done.stdout
+    assert "FAILURE" in done.stdout
+    assert "tomatoes.md lacks a readable header line" in done.stdout

@@ -92,6 +92,13 @@ class UnreadablePayload(CeleriacError, ValueError):
     """The payload of a job is not what Celeriac writes; the job is parked."""
 
 
+class JobParked(CeleriacError):
+    """The job cannot run as it is, so there is no result: its task is unknown, its message unreadable, or it killed its processes."""
+
+    def __init__(self, id: str, task: str, reason: str) -> None:
+        super().__init__(f"The job {task}[{id}] is parked: {reason} It waits for a person; once the cause is mended, resume it.")
+
+
 class ResultNotEncodable(CeleriacError, TypeError):
     """A task returned something that is not JSON; the job fails with this reason."""
 

@@ -13,12 +13,13 @@ class RunnableTask(Protocol):
 
     Times in seconds. ``max_retries`` None means for ever. ``overrides`` names the hooks (``on_success``, ...) that the task's
     class really defines: the others are not called, since most tasks have none and the call would cost every job.
+    ``acks_late`` False asks for at most once; None and True are at least once.
     """
 
     name: str
     is_async: bool
     ignore_result: bool
-    acks_late: bool
+    acks_late: bool | None
     transactional: bool
     track_started: bool
     throws: tuple[type[BaseException], ...]

@@ -19,7 +19,9 @@ class Request:
     """
 
     __slots__ = (
+        "__dict__",  # code written for Celery keeps things of its own on the request
         "_task",
+        "again",
         "args",
         "called_directly",
         "children",
@@ -29,6 +31,8 @@ class Request:
         "job",
         "kwargs",
         "log",
+        "outer",
+        "progress",
         "reporter",
         "retries",
     )
@@ -43,6 +47,7 @@ class Request:
         hostname: str = "",
         is_eager: bool = False,
         called_directly: bool = False,
+        outer: Request | None = None,
     ) -> None:
         self.job = job
         self._task = task
@@ -55,8 +60,15 @@ class Request:
         self.retries = job.attempts if job is not None else 0
         self.children: list[Any] = []
         self.log: Any = None
+        """What the attempt has logged, from the first line on; see ``worker/joblog.py``."""
         self.reporter: Any = None
         """Called with (token, progress) to publish progress; None outside a worker."""
+        self.progress: dict[str, Any] | None = None
+        """What was reported last."""
+        self.again: Any = None
+        """The retry that ``retry(throw=False)`` asked for: it takes effect when the body has returned."""
+        self.outer = outer
+        """The request of the code that called this task in its own process: directly, or eagerly."""
 
     @property
     def id(self) -> str | None:
@@ -186,12 +198,25 @@ class Request:
             value = self.headers.get(key)
         return default if value is None else value
 
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set attributes, as Celery's ``Context.update``."""
+        for name, value in dict(*args, **kwargs).items():
+            setattr(self, name, value)
+
     def __getattr__(self, name: str) -> Any:
         # Celery shows custom headers as attributes of the request; only reached when nothing else has the name.
         headers = self.headers if not name.startswith("_") else None
         if headers and name in headers:
             return headers[name]
         raise AttributeError(f"The request of {self.task or 'no task'} has no attribute {name!r}, and no header of that name.")
+
+
+def running_request() -> Request | None:
+    """Return the request of the job that runs in this thread or coroutine, past any direct calls of tasks inside it."""
+    request = current_request.get()
+    while request is not None and request.called_directly:
+        request = request.outer
+    return request
 
 
 def iso(seconds: float | None) -> str | None:

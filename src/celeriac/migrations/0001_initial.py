@@ -1,3 +1,5 @@
+"""All tables of the SQL engine."""
+
 from django.db import migrations, models
 
 
@@ -39,6 +41,16 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'celeriac_queue',
+            },
+        ),
+        migrations.CreateModel(
+            name='Waiter',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('job', models.BigIntegerField(unique=True)),
+            ],
+            options={
+                'db_table': 'celeriac_waiter',
             },
         ),
         migrations.CreateModel(
@@ -160,7 +172,6 @@ class Migration(migrations.Migration):
                 ('begun', models.DateTimeField(null=True)),
                 ('once', models.BooleanField(db_default=False)),
                 ('doomed', models.BooleanField(db_default=False)),
-                ('awaited', models.BooleanField(db_default=False)),
             ],
             options={
                 'db_table': 'celeriac_live',

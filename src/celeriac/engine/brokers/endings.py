@@ -33,6 +33,12 @@ def poisonous(token: Token, started: float, finished: float, charges: int) -> Ou
     return Outcome(token=token, state=State.PARKED, started=started, finished=finished, failure=failure, counts=False)
 
 
+def unwanted(token: Token, now: float) -> Outcome:
+    """Return the outcome of a job that somebody asked to terminate, and that would otherwise start anew."""
+    failure = Failure(type="TaskRevokedError", module="celeriac.exceptions", message="terminated")
+    return Outcome(token=token, state=State.CANCELLED, started=now, finished=now, failure=failure, counts=False)
+
+
 def judged(verdict: Verdict, started: float, finished: float) -> Outcome:
     """Return the outcome of a job over which its child was killed."""
     return _ended(verdict.token, verdict.state, started, finished, verdict.failure)

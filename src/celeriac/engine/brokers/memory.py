@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Self
 
-from celeriac.engine.brokers.base import Cancel, Capabilities, Command, Pause, Purge, Resume, Unpark, Verdict, WorkerInfo
+from celeriac.engine.brokers.base import Capabilities, Command, Verdict, WorkerInfo
 from celeriac.engine.brokers.endings import judged, lost, poisonous, worth_keeping
+from celeriac.engine.brokers.memory_control import carry_out
 from celeriac.engine.brokers.memory_data import Child, Entry, MemoryData, Worker, copied
 from celeriac.engine.brokers.memory_leader import MemoryLeader
 from celeriac.engine.brokers.memory_notifier import MemoryNotifier
 from celeriac.engine.brokers.memory_store import MemoryStore
 from celeriac.engine.clock import Clock
 from celeriac.engine.errors import ChildIsDead, LeaseLost
-from celeriac.engine.job import TERMINAL, TRANSITIONS, Job, State, Token
+from celeriac.engine.job import TRANSITIONS, Job, State, Token
 from celeriac.engine.outcome import Attempt, Outcome
-
 
 SOON = 1.0
 """Seconds: a job that is due later than this, a keeper finds in time by itself."""
@@ -257,57 +257,7 @@ class MemoryBroker(MemoryStore):
     def control(self, command: Command) -> int:
         """Carry out ``command``; return how many jobs or queues it changed."""
         with self._data.lock:
-            self._data.wake_keepers()
-            match command:
-                case Cancel():
-                    return sum(self._cancel(id, command.terminate) for id in command.ids)
-                case Pause():
-                    return sum(self._pause(queue) for queue in command.queues)
-                case Resume():
-                    return sum(self._resume(queue) for queue in command.queues)
-                case Purge():
-                    return sum(self._cancel(id, False) for id in self._purgeable(command.queues))
-                case Unpark():
-                    return sum(self._unpark(id) for id in command.ids or self._parked(command.tasks))
-
-    def _cancel(self, id: str, terminate: bool) -> bool:
-        entry = self._data.find(id)
-        if entry is None or entry.job.state in TERMINAL:
-            return False
-        if entry.job.state is State.RUNNING:
-            changed = terminate and not entry.doomed
-            entry.doomed = entry.doomed or terminate
-            return changed
-        self._data.end(entry, State.CANCELLED, self._clock.wall())
-        return True
-
-    def _pause(self, queue: str) -> bool:
-        changed = queue not in self._data.paused
-        self._data.paused.add(queue)
-        return changed
-
-    def _resume(self, queue: str) -> bool:
-        changed = queue in self._data.paused
-        self._data.paused.discard(queue)
-        if changed:
-            self._data.wake(queue)
-        return changed
-
-    def _purgeable(self, queues: Collection[str]) -> list[str]:
-        states = (State.WAITING, State.SCHEDULED)
-        jobs = (entry.job for entry in self._data.entries.values())
-        return [job.id for job in jobs if job.queue in queues and job.state in states]
-
-    def _parked(self, tasks: Collection[str]) -> list[str]:
-        return [entry.job.id for entry in self._data.entries.values() if entry.job.task in tasks]
-
-    def _unpark(self, id: str) -> bool:
-        entry = self._data.find(id)
-        if entry is None or entry.job.state is not State.PARKED:
-            return False
-        entry.job.charges, entry.job.finished = 0, None
-        self._data.let_wait(entry)
-        return True
+            return carry_out(self._data, command, self._clock.wall())
 
     def doomed(self, worker: str) -> set[Token]:
         """Return the tokens of ``worker``'s running jobs that somebody asked to terminate."""

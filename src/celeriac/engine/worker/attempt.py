@@ -93,7 +93,10 @@ class Observer(Protocol):
         """The body is about to be called."""
 
     def ended(self, attempt: Attempt) -> None:
-        """``attempt.state`` says what it ended in; ``value`` or ``error`` with what."""
+        """``attempt.state`` says what it ended in; ``value`` or ``error`` with what.
+
+        Told also of an attempt that ended before its body was reached (expired, unknown task): ``attempt.request`` is None.
+        """
 
 
 class Limits(Protocol):
@@ -127,7 +130,8 @@ class _RolledBack(Exception):
 class AttemptRunner:
     """Runs attempts. One serves all threads of a process: what belongs to one attempt lives in its ``Attempt``.
 
-    ``publish`` and ``withdraw`` are called around the body, so that other processes can see what runs.
+    ``publish`` and ``withdraw`` are called around the body, so that other processes can see what runs. ``prepare`` may change the
+    arguments of a job that carries options of its own (a callback of ``link_error`` gets objects rather than JSON).
     """
 
     def __init__(
@@ -142,7 +146,7 @@ class AttemptRunner:
         transactions: Transactions | None = None,
         publish: Callable[[Attempt], None] | None = None,
         withdraw: Callable[[Attempt], None] | None = None,
-        open_log: Callable[[], Any] | None = None,
+        prepare: Callable[[Attempt], None] | None = None,
         reporter: Callable[..., None] | None = None,
         is_eager: bool = False,
     ) -> None:
@@ -155,7 +159,7 @@ class AttemptRunner:
         self.transactions = transactions
         self.publish = publish
         self.withdraw = withdraw
-        self.open_log = open_log
+        self.prepare = prepare
         self.reporter = reporter
         self.is_eager = is_eager
 
@@ -182,10 +186,16 @@ class AttemptRunner:
             except BaseException as error:  # noqa: BLE001 - whatever a body raises is its outcome, SystemExit included
                 attempt.error = error
             self.finish(attempt)
+        else:
+            self._tell(attempt)
         return attempt
 
     async def run_async(self, job: Job) -> Outcome:
         """Run one attempt of a job whose task is ``async def``, on the running event loop."""
+        return self.outcome(await self.attempt_async(job))
+
+    async def attempt_async(self, job: Job) -> Attempt:
+        """The same, returning the attempt."""
         attempt = self.start(job)
         if attempt.state is None:
             try:
@@ -194,7 +204,9 @@ class AttemptRunner:
             except BaseException as error:  # noqa: BLE001 - as above; a cancelled body is an outcome too
                 attempt.error = error
             self.finish(attempt)
-        return self.outcome(attempt)
+        else:
+            self._tell(attempt)
+        return attempt
 
     def start(self, job: Job) -> Attempt:
         """Begin: what can be said before the task's code is touched. Sets ``state`` where the attempt ends here."""
@@ -226,14 +238,16 @@ class AttemptRunner:
         task: RunnableTask = attempt.task
         attempt.soft_limit = embed.get("soft_time_limit", task.soft_time_limit) if embed else task.soft_time_limit
         attempt.hard_limit = embed.get("time_limit", task.time_limit) if embed else task.time_limit
+        if embed and self.prepare is not None:
+            self.prepare(attempt)
 
     def open(self, attempt: Attempt) -> None:
         """Make the attempt visible: to the task as ``self.request``, to observers, to the processes that watch this one."""
         request = Request(attempt.job, "", attempt.args, attempt.kwargs, attempt.embed, self.hostname, self.is_eager)
         attempt.request = request
-        if self.open_log is not None:
-            request.log = self.open_log()
         request.reporter = self.reporter
+        if self.is_eager:
+            request.outer = current_request.get()
         attempt.context = current_request.set(request)
         for observer in self.observers:
             observer.started(attempt)
@@ -274,6 +288,8 @@ class AttemptRunner:
     def classify(self, attempt: Attempt) -> None:
         """Decide what the attempt ended in."""
         error = attempt.error
+        if error is None and attempt.request is not None:
+            error = attempt.error = attempt.request.again
         if error is None:
             self._succeed(attempt)
         elif isinstance(error, errors.TaskError):
@@ -362,12 +378,15 @@ class AttemptRunner:
 
     def close(self, attempt: Attempt) -> None:
         """Undo ``open``, in reverse, whatever of it was done."""
-        for observer in self.observers:
-            observer.ended(attempt)
+        self._tell(attempt)
         if self.withdraw is not None:
             self.withdraw(attempt)
         if attempt.context is not None:
             current_request.reset(attempt.context)
+
+    def _tell(self, attempt: Attempt) -> None:
+        for observer in self.observers:
+            observer.ended(attempt)
 
     def outcome(self, attempt: Attempt) -> Outcome:
         """Return what the broker is told."""

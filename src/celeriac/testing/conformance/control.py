@@ -91,6 +91,16 @@ class CancelSuite:
         assert state_of(broker, job) is State.SUCCEEDED
         assert broker.doomed(worker) == set()
 
+    def test_being_doomed_ends_with_the_claim(self, broker: Engine) -> None:
+        worker = a_worker(broker)
+        child = a_child(broker, worker)
+        broker.push([a_job()])
+        job = claim_one(broker, child)
+        broker.control(Cancel(ids=(job.id,), terminate=True))
+        broker.settle([an_outcome(job, State.WAITING)])
+        broker.claim(["default"], 1, child)
+        assert broker.doomed(worker) == set()
+
     @pytest.mark.parametrize("way", ["release", "rescue", "leave"])
     def test_a_doomed_job_that_goes_back_is_cancelled_rather_than_run_again(self, broker: Engine, way: str) -> None:
         worker = a_worker(broker)

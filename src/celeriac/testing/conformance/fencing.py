@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from celeriac.engine.errors import ChildIsDead, LeaseLost
 from celeriac.engine.job import Job, State, Token
 from celeriac.testing.conformance.scenario import (
+    PATIENCE,
     RUN_OUT,
     Engine,
     MakeEngine,
@@ -329,12 +331,14 @@ class DeathSuite:
     def claim_until_dead(self, make_broker: MakeEngine, child: str, claimed: threading.Event) -> None:
         """Claim one job after the other, until the broker says that the child is dead."""
         with another(make_broker) as connection:
-            try:
-                while True:
+            deadline = time.monotonic() + PATIENCE
+            while time.monotonic() < deadline:
+                try:
                     connection.claim(["default"], 2, child)
-                    claimed.set()
-            except ChildIsDead:
-                return
+                except ChildIsDead:
+                    return
+                claimed.set()
+            pytest.fail("the dead child was never told")
 
     def test_a_settle_racing_with_a_rescue_counts_once(self, broker: Engine, make_broker: MakeEngine) -> None:
         for _ in range(8):

@@ -231,6 +231,7 @@ class SearchSuite:
         before: int | None = None
         while page := broker.find({}, 2, before):
             seen += ids(page)
+            assert len(seen) < 20, "the pages do not get older"
             before = page[-1].number
             broker.push([a_job(queue="new")])  # what arrives meanwhile is newer, so it does not shift the pages
         assert seen == ids(jobs[::-1])
@@ -401,7 +402,9 @@ class ForgetSuite:
         broker.push(some_jobs(3))
         job = claim_one(broker, a_child(broker))
         broker.settle([an_outcome(job, State.WAITING, started=1.0, finished=2.0)])
+        parked = ended_job(broker, State.PARKED, age=7_200)
         assert broker.prune(dict.fromkeys(State, 0.0), 100) == 0
+        assert state_of(broker, parked) is State.PARKED
 
     def test_the_id_of_a_forgotten_job_may_come_again(self, broker: Engine) -> None:
         old = ended_job(broker)

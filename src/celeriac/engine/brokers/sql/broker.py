@@ -17,6 +17,7 @@ from django.db import connections, transaction
 from django.db.utils import OperationalError
 
 from celeriac.engine.brokers.base import Cancel, Capabilities, Command, Pause, Purge, Resume, Unpark, Verdict, WorkerInfo
+from celeriac.engine.brokers.endings import judged
 from celeriac.engine.brokers.sql import control, store
 from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, is_conflict, is_locked, typed_errors
 from celeriac.engine.brokers.sql.dialect import Dialect
@@ -147,8 +148,14 @@ class SQLBroker:
     def release(self, tokens: Collection[Token]) -> int:
         if not tokens:
             return 0
-        queues = self._in_transaction(lambda: self.dialect.release(self.connection, sorted(tokens)))
-        self._wake(Counter(queues))
+        return self._taken(lambda: self.dialect.release(self.connection, sorted(tokens), time.time()))
+
+    def _taken(self, take: Callable[[], list[str]]) -> int:
+        """Run what takes jobs back, wake who waits for them, and return how many they were."""
+        queues = self._in_transaction(take)
+        if "" in queues:
+            self._wake_waiters()
+        self._wake(Counter(queue for queue in queues if queue))
         return len(queues)
 
     def held(self, child: str) -> set[Token]:
@@ -158,14 +165,23 @@ class SQLBroker:
     def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
         if not outcomes:
             return set()
-        refused, awaited = self._in_transaction(lambda: self.dialect.settle(self.connection, outcomes))
-        self._after_settling(outcomes, awaited)
+        refused = self._in_transaction(lambda: self.dialect.settle(self.connection, outcomes))
+        self._after_settling(outcomes)
         return refused
 
-    def _after_settling(self, outcomes: Sequence[Outcome], awaited: Sequence[int]) -> None:
-        with typed_errors(self.alias, self.connection):
-            if awaited:
-                self.wake.wake_waiters(awaited)
+    def _wake_waiters(self) -> None:
+        """Wake the callers whose job is over. After the COMMIT: who waits has made its row before it looked at the job."""
+
+        def wake() -> None:
+            over = [row[0] for row in self.connection.fetch(self.dialect.sql["over"])]
+            if over:
+                self.connection.run_many(self.dialect.sql["woken"], [(number,) for number in over])
+                self.wake.wake_waiters(over)
+
+        self._do(wake)
+
+    def _after_settling(self, outcomes: Sequence[Outcome]) -> None:
+        self._wake_waiters()
         if all(outcome.state in _QUIET and not outcome.follow_ups for outcome in outcomes):
             return
         # Which queue a job goes back to is not in the outcome, so everybody who is idle looks.
@@ -178,17 +194,16 @@ class SQLBroker:
     def settling(self) -> Iterator[Callable[[Outcome], bool]]:
         """Run a body and its settle in one transaction of the caller's own connection (invariant 3)."""
         caller = SQLBroker(self.alias)
-        settled: list[tuple[Outcome, list[int]]] = []
+        settled: list[Outcome] = []
 
         def settle(outcome: Outcome) -> bool:
-            refused, awaited = caller.dialect.settle(caller.connection, [outcome])
-            settled.append((outcome, awaited))
-            return not refused
+            settled.append(outcome)
+            return not caller.dialect.settle(caller.connection, [outcome])
 
         with transaction.atomic(using=self.alias):
             yield settle
-        for outcome, awaited in settled:
-            caller._after_settling([outcome], awaited)
+        if settled:
+            caller._after_settling(settled)
 
     # -- leases and rescue ---------------------------------------------------------------------------------------------------
 
@@ -196,55 +211,36 @@ class SQLBroker:
         return bool(self._do(lambda: self.connection.run(self.dialect.sql["renew"], (lease, worker))))
 
     def leave(self, worker: str) -> int:
-        queues = self._in_transaction(lambda: self._bury(worker, charge=False))
-        self._wake(Counter(queues))
-        return len(queues)
+        return self._taken(lambda: self._bury(worker, None))
 
     def rescue(
         self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int = 3
     ) -> int:
-        awaited: list[int] = []
         if child is None:
-            queues = self._in_transaction(lambda: self._rescue_lapsed(limit))
-        else:
-            queues = self._in_transaction(lambda: self._rescue_child(child, begun, verdicts, limit, awaited))
-        if awaited:
-            self.wake.wake_waiters(awaited)
-        self._wake(Counter(queues))
-        return len(queues)
+            return self._taken(lambda: self._rescue_lapsed(limit))
+        return self._taken(lambda: self._rescue_child(child, begun, verdicts, limit))
 
     def _rescue_lapsed(self, limit: int) -> list[str]:
         lapsed = self.connection.fetch(self.dialect.sql["lapsed"])
-        return [queue for (worker,) in lapsed for queue in self._bury(worker, charge=True, limit=limit)]
+        return [queue for (worker,) in lapsed for queue in self._bury(worker, limit)]
 
-    def _bury(self, worker: str, charge: bool, limit: int = 3) -> list[str]:
+    def _bury(self, worker: str, limit: int | None) -> list[str]:
         sql = self.dialect.sql
         self.connection.run(sql["kill_worker"], (worker,))
         children = [row[0] for row in self.connection.fetch(sql["children"], (worker,))]
-        self.connection.run(sql["kill_children"], (worker,))
-        return [queue for child in children for queue in self._empty(child, (), charge, limit, [])]
+        self.connection.run(sql["kill_children"], (worker,))  # waits for claims in flight, or stops them
+        now = time.time()
+        return [queue for child in children for queue in self.dialect.empty(self.connection, child, (), now, limit)]
 
     def _rescue_child(
-        self, child: str, begun: Collection[Token], verdicts: Collection[Verdict], limit: int, awaited: list[int]
+        self, child: str, begun: Collection[Token], verdicts: Collection[Verdict], limit: int
     ) -> list[str]:
         self.connection.run(self.dialect.sql["kill_child"], (child,))  # first: it waits for a claim in flight, or stops it
         now = time.time()
-        outcomes = [store.verdict_outcome(verdict, now) for verdict in verdicts]
-        if outcomes:
-            refused, awaited_now = self.dialect.settle(self.connection, outcomes)
-            awaited += awaited_now
-        return self._empty(child, begun, True, limit, awaited) + [""] * len(outcomes)
-
-    def _empty(self, child: str, begun: Collection[Token], charge: bool, limit: int, awaited: list[int]) -> list[str]:
-        """Take everything from a child that is dead already. Returns a queue for each job taken."""
-        sql = self.dialect.sql
-        ended = self.dialect.charge(self.connection, child, begun, time.time(), limit) if charge else []
-        if ended:
-            awaited += self.dialect.settle(self.connection, ended)[1]
-        queues = [row[0] for row in self.connection.fetch(sql["queues_held"], (child,))]
-        if queues:
-            self.connection.run(sql["give_back_all"], (child,))
-        return queues + [""] * len(ended)
+        outcomes = [judged(verdict, now, now) for verdict in verdicts]
+        refused = self.dialect.settle(self.connection, outcomes) if outcomes else set()
+        taken = self.dialect.empty(self.connection, child, begun, now, limit)
+        return taken + [""] * (len(outcomes) - len(refused))
 
     def promote(self, limit: int) -> float | None:
         sql = self.dialect.sql
@@ -267,15 +263,14 @@ class SQLBroker:
 
     def control(self, command: Command) -> int:
         carry_out = _CONTROLS[type(command)]
-        changed, queues, awaited = self._in_transaction(lambda: carry_out(self.connection, self.dialect, command))
-        self.connection.after_commit(lambda: self._after_control(queues, awaited))
+        changed, queues = self._in_transaction(lambda: carry_out(self.connection, self.dialect, command))
+        self.connection.after_commit(lambda: self._after_control(queues))
         return changed
 
-    def _after_control(self, queues: Mapping[str, int], awaited: Sequence[int]) -> None:
+    def _after_control(self, queues: Mapping[str, int]) -> None:
         self._wake(queues)
+        self._wake_waiters()
         with typed_errors(self.alias, self.connection):
-            if awaited:
-                self.wake.wake_waiters(awaited)
             self.wake.wake_keepers()
 
     def doomed(self, worker: str) -> set[Token]:

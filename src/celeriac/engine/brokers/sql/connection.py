@@ -156,6 +156,7 @@ class OwnConnection:
         self._begin = begin
         self._django: BaseDatabaseWrapper | None = None
         self._cursor: Any = None
+        self._inside = False
         self._sql: dict[str, str] = {}
 
     @property
@@ -213,13 +214,19 @@ class OwnConnection:
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
-        """One transaction that can write from its beginning."""
+        """One transaction that can write from its beginning; inside one already, a part of it."""
+        if self._inside:
+            yield
+            return
         self._execute(self._begin, ())
+        self._inside = True
         try:
             yield
         except BaseException:
+            self._inside = False
             self._roll_back()
             raise
+        self._inside = False
         self._execute("COMMIT", ())
 
     def _roll_back(self) -> None:

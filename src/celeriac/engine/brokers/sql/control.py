@@ -1,46 +1,45 @@
 """What people ask of the queue: cancel, pause, resume, purge, let parked jobs wait again.
 
-Each runs inside one transaction and returns how many it changed, the queues that have new work, and the jobs somebody waits for.
+Each runs inside one transaction and returns how many it changed, and the queues that have new work.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from celeriac.engine.brokers.base import Cancel, Pause, Purge, Resume, Unpark
 from celeriac.engine.brokers.sql.connection import Connection
 from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.job import State
 
-Changed = tuple[int, Mapping[str, int], Sequence[int]]
+Changed = tuple[int, Mapping[str, int]]
 PURGE_BATCH = 1000
 
 
 def cancel(connection: Connection, dialect: Dialect, command: Cancel) -> Changed:
     """Cancel what waits; doom what runs where ``terminate`` asks for it."""
-    changed, awaited = 0, []
+    changed = 0
     for id in command.ids:
         for number, state in connection.fetch(dialect.sql["numbers"], (id,)):
             if connection.run(dialect.sql["cancel_live"], (number,)):
                 changed += connection.run(dialect.sql["cancel_record"], (number,))
-                awaited.append(number)
             elif state == State.PARKED:
                 changed += connection.run(dialect.sql["cancel_parked"], (number,))
             elif command.terminate:
                 changed += connection.run(dialect.sql["doom"], (number,))
-    return changed, {}, awaited
+    return changed, {}
 
 
 def pause(connection: Connection, dialect: Dialect, command: Pause) -> Changed:
     """Stop handing out jobs of some queues."""
-    return sum(_set_paused(connection, dialect, queue, True) for queue in command.queues), {}, ()
+    return sum(_set_paused(connection, dialect, queue, True) for queue in command.queues), {}
 
 
 def resume(connection: Connection, dialect: Dialect, command: Resume) -> Changed:
     """Hand them out again, and wake everybody who waits for them."""
     changed = sum(_set_paused(connection, dialect, queue, False) for queue in command.queues)
-    return changed, Counter({queue: 1_000 for queue in command.queues}), ()
+    return changed, Counter({queue: 1_000 for queue in command.queues})
 
 
 def _set_paused(connection: Connection, dialect: Dialect, queue: str, paused: bool) -> int:
@@ -50,14 +49,13 @@ def _set_paused(connection: Connection, dialect: Dialect, queue: str, paused: bo
 
 def purge(connection: Connection, dialect: Dialect, command: Purge) -> Changed:
     """Cancel everything that waits or is scheduled in some queues."""
-    changed, awaited = 0, []
+    changed = 0
     for queue in command.queues:
         while numbers := [row[0] for row in connection.fetch(dialect.sql["purgeable"], (queue, PURGE_BATCH))]:
             connection.run_many(dialect.sql["cancel_live"], [(number,) for number in numbers])
             connection.run_many(dialect.sql["cancel_record"], [(number,) for number in numbers])
             changed += len(numbers)
-            awaited += numbers
-    return changed, {}, awaited
+    return changed, {}
 
 
 def unpark(connection: Connection, dialect: Dialect, command: Unpark) -> Changed:
@@ -69,4 +67,4 @@ def unpark(connection: Connection, dialect: Dialect, command: Unpark) -> Changed
             connection.run(dialect.sql["unpark_live"], (number,))
             connection.run(dialect.sql["unpark_record"], (number,))
             queues[queue] += 1
-    return sum(queues.values()), queues, ()
+    return sum(queues.values()), queues

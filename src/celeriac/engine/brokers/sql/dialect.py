@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
+from celeriac.engine.brokers.endings import lost, poisonous, unwanted, worth_keeping
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.brokers.sql.connection import Connection, OwnConnection, Rows
-from celeriac.engine.codec import encode_failure
 from celeriac.engine.job import TERMINAL, Job, State, Token
-from celeriac.engine.outcome import Failure, Outcome
+from celeriac.engine.outcome import Outcome
 
 RECORD = ", ".join(f"j.{column.strip()}" for column in rows.RECORD_COLUMNS.split(","))
 
@@ -34,21 +34,21 @@ STATEMENTS = {
     "begin": """update celeriac_live set begun = coalesce(begun, {now}), once = (once or %s)
         where job = %s and child = %s and delivery = %s and state = 'running'""",
     "held": "select job, delivery from celeriac_live where child = %s and state = 'running'",
-    "not_begun": """select queue from celeriac_live where job = %s and child = %s and delivery = %s
+    "not_begun": """select queue, doomed from celeriac_live where job = %s and child = %s and delivery = %s
         and state = 'running' and begun is null {for_update}""",
-    "give_back": """update celeriac_live set state = 'waiting', child = null, begun = null, doomed = {false}
+    "give_back": """update celeriac_live set state = 'waiting', child = null, begun = null, once = {false}
         where job = %s and child = %s and delivery = %s and state = 'running'""",
-    "give_back_all": """update celeriac_live set state = 'waiting', child = null, begun = null, doomed = {false}
+    "give_back_all": """update celeriac_live set state = 'waiting', child = null, begun = null, once = {false}
         where child = %s and state = 'running'""",
-    "begun": """select job, delivery, charges, once, begun from celeriac_live
+    "in_hand": """select job, delivery, queue, charges, once, begun, doomed from celeriac_live
         where child = %s and state = 'running' {for_update}""",
-    "queues_held": "select distinct queue from celeriac_live where child = %s and state = 'running'",
+    "is_doomed": "select 1 from celeriac_live where job = %s and child = %s and delivery = %s and doomed",
     "charge": "update celeriac_live set charges = charges + 1 where job = %s",
     "doomed": """select l.job, l.child, l.delivery from celeriac_live l join celeriac_child c on c.id = l.child
         where c.worker = %s and l.state = 'running' and l.doomed""",
     # -- settling, one by one: what is not the common case -------------------------------------------------------------------
     "return_live": """update celeriac_live set state = %s, run_at = %s, queue = coalesce({text}, queue), child = null, begun = null,
-        doomed = {false}, charges = 0 where job = %s and child = %s and delivery = %s and state = 'running'""",
+        once = {false}, charges = 0 where job = %s and child = %s and delivery = %s and state = 'running'""",
     "return_record": """update celeriac_job set state = %s, run_at = coalesce(%s, run_at), payload = coalesce({blob}, payload),
         queue = coalesce({text}, queue), started = %s, worker = %s, attempts = attempts + %s where number = %s""",
     "attempt": """insert into celeriac_attempt (job, "index", state, started, finished, worker, error, log)
@@ -83,12 +83,15 @@ STATEMENTS = {
         left join celeriac_live l on l.job = j.number group by 1, 2""",
     "attempts": """select a."index", a.state, a.started, a.finished, a.worker, a.error, a.log from celeriac_attempt a
         join celeriac_job j on j.number = a.job where j.id = %s order by a.id""",
-    "await": "update celeriac_live set awaited = {true} where job = (select number from celeriac_job where id = %s)",
+    "await": "insert into celeriac_waiter (job) select number from celeriac_job where id = %s on conflict do nothing",
+    "over": """select w.job from celeriac_waiter w
+        where not exists (select 1 from celeriac_live l where l.job = w.job) order by w.job""",
+    "woken": "delete from celeriac_waiter where job = %s",
     "report": """update celeriac_job set progress = {json} where number = %s and exists (select 1 from celeriac_live
         where job = %s and child = %s and delivery = %s and state = 'running')""",
     # -- forgetting ------------------------------------------------------------------------------------------------------
     "forget_attempts": "delete from celeriac_attempt where job = %s",
-    "forget": "delete from celeriac_job where number = %s and not exists (select 1 from celeriac_live where job = %s)",
+    "forget": "delete from celeriac_job where number = %s and state in ('succeeded', 'failed', 'cancelled', 'expired')",
     "prunable": """select number from celeriac_job where state = %s and finished < {ago} and number > %s
         order by number limit %s""",
     "prune_children": """delete from celeriac_child where not alive and enrolled < {ago}
@@ -133,8 +136,8 @@ class Dialect:
         """Take up to ``limit`` jobs of one queue: rows for ``rows.claimed_job``. None: the child is dead."""
         raise NotImplementedError
 
-    def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> tuple[set[int], list[int]]:
-        """End jobs in one go. Returns the numbers accepted, and those of them that somebody waits for."""
+    def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Token]:
+        """End jobs in one go. Returns the tokens accepted."""
         raise NotImplementedError
 
     # -- operations that are alike everywhere ------------------------------------------------------------------------------
@@ -144,17 +147,27 @@ class Dialect:
         statement = self.sql["begin"]
         return {token for token in tokens if connection.run(statement, (once, *token))}
 
-    def release(self, connection: Connection, tokens: Collection[Token]) -> list[str]:
-        """Give back what has not begun. Returns the queues of what went back, one entry a job."""
-        queues = []
+    def release(self, connection: Connection, tokens: Collection[Token], now: float) -> list[str]:
+        """Give back what has not begun. Returns the queues of what went back, one entry a job; empty for one that ended.
+
+        A job that somebody asked to terminate is cancelled instead: it must not start anew.
+        """
+        queues: list[str] = []
+        ended: list[Outcome] = []
         for token in tokens:
             held = connection.fetch(self.sql["not_begun"], token)
-            if held and connection.run(self.sql["give_back"], token):
+            if held and held[0][1]:
+                ended.append(unwanted(token, now))
+            elif held and connection.run(self.sql["give_back"], token):
                 queues.append(held[0][0])
-        return queues
+        if ended:
+            self.settle(connection, ended)
+        return queues + [""] * len(ended)
 
     def send_back(self, connection: Connection, outcome: Outcome) -> bool:
         """Settle a retry or a requeue. Returns whether the token was accepted."""
+        if connection.fetch(self.sql["is_doomed"], outcome.token):
+            return bool(self.end(connection, [unwanted(outcome.token, outcome.finished)]))
         later = outcome.state is State.SCHEDULED and outcome.run_at is not None and outcome.run_at > outcome.finished
         state = State.SCHEDULED if later else State.WAITING
         run_at = self.time(outcome.run_at)
@@ -162,7 +175,7 @@ class Dialect:
             return False
         connection.run(
             self.sql["return_record"],
-            (state.value, run_at, outcome.payload, outcome.queue, self.time(outcome.started), outcome.worker, outcome.counts, outcome.token.number),
+            (state.value, run_at, outcome.payload, outcome.queue, self.time(outcome.started), outcome.worker, int(outcome.counts), outcome.token.number),
         )
         return True
 
@@ -173,14 +186,14 @@ class Dialect:
         failure = rows.failure_text(outcome.failure)
         connection.run(self.sql["attempt"], (outcome.state.value, *times, outcome.worker, failure, log, outcome.token.number))
 
-    def settle(self, connection: Connection, outcomes: Sequence[Outcome]) -> tuple[set[Token], list[int]]:
-        """Settle a batch inside the caller's transaction. Returns the tokens refused and the jobs somebody waits for."""
+    def settle(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Token]:
+        """Settle a batch inside the caller's transaction. Returns the tokens refused."""
         ended = [outcome for outcome in outcomes if outcome.state in TERMINAL or outcome.state is State.PARKED]
-        accepted, awaited = self.end(connection, ended) if ended else (set(), [])
+        accepted = self.end(connection, ended) if ended else set()
         for outcome in outcomes:
             if outcome.state in (State.SCHEDULED, State.WAITING) and self.send_back(connection, outcome):
-                accepted.add(outcome.token.number)
-        refused = {outcome.token for outcome in outcomes if outcome.token.number not in accepted}
+                accepted.add(outcome.token)
+        refused = {outcome.token for outcome in outcomes} - accepted
         for outcome in outcomes:
             if outcome.token in refused:
                 continue
@@ -188,47 +201,40 @@ class Dialect:
                 self.keep_attempt(connection, outcome)
             if outcome.follow_ups:
                 self.push(connection, outcome.follow_ups)
-        return refused, awaited
+        return refused
 
-    def charge(self, connection: Connection, child: str, begun: Collection[Token], now: float, limit: int) -> list[Outcome]:
-        """Charge the begun jobs of a dead child. Returns the outcomes of those that must not run again."""
-        ended = []
+    def empty(self, connection: Connection, child: str, begun: Collection[Token], now: float, limit: int | None) -> list[str]:
+        """Take everything from a child that is marked dead. Begun jobs are charged, unless ``limit`` is None.
+
+        Returns the queues of what went back, one entry a job taken; empty for one that ended.
+        """
+        queues: list[str] = []
+        ended: list[Outcome] = []
         marked = {(token.number, token.delivery) for token in begun}
-        for number, delivery, charges, once, since in connection.fetch(self.sql["begun"], (child,)):
-            if since is None and (number, delivery) not in marked:
-                continue
+        for number, delivery, queue, charges, once, since, doomed in connection.fetch(self.sql["in_hand"], (child,)):
             token = Token(number, child, delivery)
-            connection.run(self.sql["charge"], (number,))
-            if once:
-                ended.append(lost(token, rows.seconds(since) or now, now))
-            elif charges + 1 >= limit:
-                ended.append(poisonous(token, rows.seconds(since) or now, now, charges + 1))
-        return ended
+            started = since is not None or (number, delivery) in marked
+            outcome = self._end_of_dead(connection, token, started, charges, bool(once), bool(doomed), now, limit)
+            if outcome is None:
+                queues.append(queue)
+            else:
+                ended.append(outcome)
+        if ended:
+            self.settle(connection, ended)
+        if queues:
+            connection.run(self.sql["give_back_all"], (child,))
+        return queues + [""] * len(ended)
 
-
-def worth_keeping(outcome: Outcome) -> bool:
-    """Return whether the attempt gets a row: an error, a log line, or one attempt of several."""
-    return outcome.failure is not None or bool(outcome.log) or (outcome.retried and outcome.counts)
-
-
-def lost(token: Token, started: float, finished: float) -> Outcome:
-    """Return the outcome of an at-most-once job whose process died."""
-    failure = Failure(
-        type="WorkerLostError",
-        module="celeriac.exceptions",
-        message="The process that ran this job died, and the task has acks_late=False (at most once): it is not run again.",
-    )
-    return Outcome(
-        token=token, state=State.FAILED, started=started, finished=finished, failure=failure, result=encode_failure(failure)
-    )
-
-
-def poisonous(token: Token, started: float, finished: float, charges: int) -> Outcome:
-    """Return the outcome of a job that killed its process too often."""
-    failure = Failure(
-        type="WorkerLostError",
-        module="celeriac.exceptions",
-        message=f"{charges} processes died while they ran this job. It is parked; resume it once the cause is mended.",
-    )
-    return Outcome(token=token, state=State.PARKED, started=started, finished=finished, failure=failure, counts=False)
-
+    def _end_of_dead(
+        self, connection: Connection, token: Token, started: bool, charges: int, once: bool, doomed: bool, now: float, limit: int | None
+    ) -> Outcome | None:
+        """Charge one job of a dead child. Returns how it ends, or None where it runs again."""
+        if started and limit is not None:
+            connection.run(self.sql["charge"], (token.number,))
+        if started and once:
+            return lost(token, now, now)
+        if doomed:
+            return unwanted(token, now)
+        if started and limit is not None and charges + 1 >= limit:
+            return poisonous(token, now, now, charges + 1)
+        return None

@@ -15,7 +15,7 @@ import psycopg
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.brokers.sql.connection import PATIENCE, Connection, OwnConnection, Rows
 from celeriac.engine.brokers.sql.dialect import Dialect
-from celeriac.engine.job import Job
+from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
 
 # The child's row is locked first and shared: a rescue of this child either waits until this claim is committed, and then sees
@@ -34,15 +34,18 @@ CLAIM = """with self as materialized (
     select taken.delivery, taken.charges, {columns} from taken join celeriac_job j on j.number = taken.job
     union all select null, null{nulls} where not exists (select 1 from self)"""
 
-END = """with u as (
-        select * from unnest(%s::bigint[], %s::text[], %s::int[], %s::text[], %s::bytea[], %s::timestamptz[], %s::timestamptz[],
-            %s::text[], %s::int[]) as u(job, child, delivery, state, result, started, finished, worker, counts)),
-    gone as (
-        delete from celeriac_live l using u where l.job = u.job and l.child = u.child and l.delivery = u.delivery
-            and l.state = 'running' returning l.job, l.charges, l.awaited)
-    update celeriac_job j set state = u.state, trouble = nullif(u.state, 'succeeded'), result = u.result, started = u.started, finished = u.finished, worker = u.worker,
-        attempts = j.attempts + u.counts, charges = gone.charges
-    from u join gone on gone.job = u.job where j.number = u.job returning j.number, gone.awaited"""
+# A live row has a child exactly while it is running, so the token alone decides; a condition on the state would only tempt the
+# planner to start from the index of running rows.
+END = """with gone as (
+        delete from celeriac_live l
+        using unnest(%s::bigint[], %s::text[], %s::int[], %s::text[], %s::bytea[], %s::timestamptz[], %s::timestamptz[],
+            %s::text[], %s::int[]) as u(job, child, delivery, state, result, started, finished, worker, counts)
+        where l.job = u.job and l.child = u.child and l.delivery = u.delivery
+        returning l.job, l.child, l.delivery, l.charges, u.state, u.result, u.started, u.finished, u.worker, u.counts)
+    update celeriac_job j set state = gone.state, trouble = nullif(gone.state, 'succeeded'), result = gone.result,
+        started = gone.started, finished = gone.finished, worker = gone.worker, attempts = j.attempts + gone.counts,
+        charges = gone.charges
+    from gone where j.number = gone.job returning j.number, gone.child, gone.delivery"""
 
 _TYPES = {
     "id": "text", "task": "text", "queue": "text", "payload": "bytea", "priority": "smallint", "state": "text",
@@ -116,7 +119,10 @@ class Postgres(Dialect):
             "keepalives_count": 3,
             "tcp_user_timeout": 2 * limit,
             **options,
+            # Every statement of the engine finds its rows by index, in small batches. The planner, whose statistics of a queue are
+            # always out of date, would now and then read the whole table instead.
             "options": f"{given} -c statement_timeout={2 * limit} -c lock_timeout={limit} -c jit=off"
+            " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan"
             f" -c default_transaction_isolation=read\\ committed -c idle_in_transaction_session_timeout={2 * limit}",
         }
 
@@ -152,7 +158,7 @@ class Postgres(Dialect):
         taken.sort(key=lambda row: (-row[7], row[2]))
         return taken
 
-    def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> tuple[set[int], list[int]]:
+    def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Token]:
         columns: tuple[list[Any], ...] = tuple(
             map(
                 list,
@@ -165,5 +171,4 @@ class Postgres(Dialect):
                 ),
             )
         )
-        ended = connection.fetch(END, columns)
-        return {number for number, _ in ended}, [number for number, awaited in ended if awaited]
+        return {Token(*row) for row in connection.fetch(END, columns)}

@@ -43,6 +43,7 @@ class SocketWake:
     poll_every = 0.1
 
     def __init__(self, alias: str, connection: Connection) -> None:
+        self._alias = alias
         self._connection = connection
         self._folder = folder_for(str(connections[alias].settings_dict["NAME"]))
         self._inbox: socket.socket | None = None
@@ -159,13 +160,12 @@ class SocketWake:
         if not HAS_SOCKETS:
             yield lambda seconds: time.sleep(min(seconds, self.poll_every))
             return
-        inbox = SocketWake.__new__(SocketWake)
-        inbox._folder, inbox._inbox = self._folder, None
+        inbox = SocketWake(self._alias, self._connection)
         inbox._bind("w", uuid.uuid4().hex)
         try:
             yield inbox._sleep
         finally:
-            inbox._unbind()
+            inbox.close()
 
     def _sleep(self, seconds: float) -> None:
         select.select([self.fileno()], [], [], seconds)
@@ -182,6 +182,9 @@ class SocketWake:
         self.disarm("")
         self._links = []
         self._unbind()
+        if self._outbox is not None:
+            self._outbox[1].close()
+            self._outbox = None
 
 
 def _names(place: Path) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.brokers.sql.connection import PATIENCE, Connection, OwnConnection, Rows
 from celeriac.engine.brokers.sql.dialect import Dialect
-from celeriac.engine.job import Job
+from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
 
 # Django's own text form of a time in UTC, so that the ORM reads what we write; it sorts as it should.
@@ -30,7 +30,7 @@ READ = """select l.delivery, l.charges, {columns} from celeriac_live l cross joi
     where l.child = %s and l.state = 'running' and l.job in ({marks})"""
 ANY_WAITING = """select 1 from celeriac_live where state = 'waiting' and queue = %s limit 1"""
 
-HELD = "select job, delivery, charges, awaited from celeriac_live where child = %s and state = 'running'"
+HELD = "select job, delivery, charges from celeriac_live where child = %s and state = 'running'"
 END_LIVE = "delete from celeriac_live where job = %s"
 END_RECORD = """update celeriac_job set state = %s, trouble = nullif(%s, 'succeeded'), result = %s, started = %s, finished = %s, worker = %s,
     attempts = attempts + %s, charges = %s where number = %s"""
@@ -138,18 +138,17 @@ class SQLite(Dialect):
         found.sort(key=lambda row: (-row[7], row[2]))
         return found
 
-    def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> tuple[set[int], list[int]]:
+    def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Token]:
         # One look at what the child holds fences the whole batch: nothing can change between it and our COMMIT.
         held = {
-            (number, child, delivery): (charges, awaited)
+            (number, child, delivery): charges
             for child in {outcome.token.child for outcome in outcomes}
-            for number, delivery, charges, awaited in connection.fetch(HELD, (child,))
+            for number, delivery, charges in connection.fetch(HELD, (child,))
         }
-        accepted = [outcome for outcome in outcomes if outcome.token in held]
-        connection.run_many(END_LIVE, [(outcome.token.number,) for outcome in accepted])
-        connection.run_many(END_RECORD, [self._ending(outcome, held[outcome.token][0]) for outcome in accepted])
-        numbers = {outcome.token.number for outcome in accepted}
-        return numbers, [token[0] for token, (_, awaited) in held.items() if awaited and token[0] in numbers]
+        accepted = {outcome.token: outcome for outcome in reversed(outcomes) if outcome.token in held}
+        connection.run_many(END_LIVE, [(token.number,) for token in accepted])
+        connection.run_many(END_RECORD, [self._ending(outcome, held[token]) for token, outcome in accepted.items()])
+        return set(accepted)
 
     def _ending(self, outcome: Outcome, charges: int) -> tuple[Any, ...]:
         started, finished = self.time(outcome.started), self.time(outcome.finished)

@@ -6,13 +6,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from celeriac.engine.brokers.base import Verdict
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.brokers.sql.connection import Connection
 from celeriac.engine.brokers.sql.dialect import Dialect
-from celeriac.engine.codec import encode_failure
 from celeriac.engine.job import LIVE, Job, State
-from celeriac.engine.outcome import Attempt, Outcome
+from celeriac.engine.outcome import Attempt
 
 if TYPE_CHECKING:
     from celeriac.engine.brokers.sql.broker import SQLBroker
@@ -99,25 +97,20 @@ def forget(connection: Connection, dialect: Dialect, ids: Iterable[str]) -> int:
 
 
 def _delete(connection: Connection, dialect: Dialect, numbers: Sequence[int]) -> int:
-    deleted = [number for number in numbers if connection.run(dialect.sql["forget"], (number, number))]
+    deleted = [number for number in numbers if connection.run(dialect.sql["forget"], (number,))]
     if deleted:
         connection.run_many(dialect.sql["forget_attempts"], [(number,) for number in deleted])
     return len(deleted)
 
 
 def prune(connection: Connection, dialect: Dialect, ages: Mapping[State, float], limit: int) -> int:
-    """Delete old ended jobs, at most ``limit`` of each state, and what is left of workers long gone."""
+    """Delete old ended jobs, at most ``limit``, and what is left of workers long gone."""
     deleted = 0
     for state, age in ages.items():
-        numbers = [row[0] for row in connection.fetch(dialect.sql["prunable"], (state.value, age, 0, limit))]
+        numbers = [row[0] for row in connection.fetch(dialect.sql["prunable"], (state.value, age, 0, limit - deleted))]
         deleted += _delete(connection, dialect, numbers)
     day = 86_400.0
     connection.run(dialect.sql["prune_children"], (day,))
     connection.run(dialect.sql["prune_workers"], (day,))
     return deleted
 
-
-def verdict_outcome(verdict: Verdict, now: float) -> Outcome:
-    """Return the outcome of a job over which its child was killed."""
-    result = encode_failure(verdict.failure) if verdict.state is State.FAILED else None
-    return Outcome(token=verdict.token, state=verdict.state, started=now, finished=now, failure=verdict.failure, result=result)

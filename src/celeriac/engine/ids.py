@@ -1,0 +1,58 @@
+"""Ids of jobs: UUIDs of version 7 (RFC 9562, 5.7, with method 3 of 6.2), so that ids sort in the order of their making."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import threading
+import time
+
+_now = time.time_ns
+_bits = random.Random(os.urandom(32))
+_lock = threading.Lock()
+_last = 0
+
+_VERSION = 0x7 << 76
+_VARIANT = 0x2 << 62
+
+
+def new_id() -> str:
+    """Return a new UUIDv7 as text, greater than every one made before in this process. About a microsecond; any thread, any fork.
+
+    48 bits of milliseconds, 12 bits of the millisecond's fraction, 62 random bits.
+    """
+    global _last
+    milliseconds, rest = divmod(_now(), 1_000_000)
+    tick = (milliseconds << 12) | (rest * 4096 // 1_000_000)
+    with _lock:
+        if tick <= _last:
+            tick = _last + 1
+        _last = tick
+        noise = _bits.getrandbits(62)
+    return _text(((tick >> 12) << 80) | _VERSION | ((tick & 0xFFF) << 64) | _VARIANT | noise)
+
+
+def derived_id(parent: str, step: str) -> str:
+    """Return the id that a follow-up of the job ``parent`` always has, so that enqueueing it twice makes one job.
+
+    A UUID of version 8 (of our own making): a hash of both.
+    """
+    digest = int.from_bytes(hashlib.sha256(f"{parent}\n{step}".encode()).digest()[:16])
+    return _text(digest & ~((0xF << 76) | (0x3 << 62)) | (0x8 << 76) | _VARIANT)
+
+
+def _text(number: int) -> str:
+    digits = f"{number:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _after_fork() -> None:
+    """Two processes must not go on from the same random state, nor inherit a lock that another thread held."""
+    global _lock
+    _lock = threading.Lock()
+    _bits.seed(os.urandom(32))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

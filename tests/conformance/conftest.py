@@ -1,0 +1,82 @@
+"""Databases of their own for the suites: a SQLite file, and a PostgreSQL server from the wheel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from celeriac.engine.brokers.sql.broker import SQLBroker
+from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
+
+TABLES = ("attempt", "idle", "live", "job", "child", "worker", "queue", "leader", "waiter")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for the whole run."""
+    if postgres_home() is None:
+        if os.environ.get("CI"):
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    with PostgresServer() as server:
+        yield server
+
+
+def add_database(alias: str, **settings: Any) -> str:
+    """Make a database known to Django under ``alias``, with Celeriac's tables in it."""
+    defaults = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False, "TIME_ZONE": None}
+    connections.databases[alias] = {**defaults, "HOST": "", "PORT": "", "USER": "", "PASSWORD": "", "OPTIONS": {}, "TEST": {}, **settings}
+    call_command("migrate", "celeriac", database=alias, verbosity=0)
+    return alias
+
+
+@pytest.fixture(scope="session")
+def sqlite_alias(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """A SQLite file as the documentation says to set it up."""
+    path: Path = tmp_path_factory.mktemp("sqlite") / "conformance.sqlite3"
+    options = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+    with django_db_blocker.unblock():
+        yield add_database("conformance_sqlite", ENGINE="django.db.backends.sqlite3", NAME=str(path), OPTIONS=options)
+        connections["conformance_sqlite"].close()
+
+
+@pytest.fixture(scope="session")
+def postgres_alias(postgres: PostgresServer, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """A database on the PostgreSQL server."""
+    params = postgres.params
+    with django_db_blocker.unblock():
+        yield add_database(
+            "conformance_postgres",
+            ENGINE="django.db.backends.postgresql",
+            NAME=params["dbname"],
+            USER=params["user"],
+            HOST=params["host"],
+            PORT=str(params["port"]),
+        )
+        connections["conformance_postgres"].close()
+
+
+def empty(alias: str) -> None:
+    """Delete every row of Celeriac's tables."""
+    with connections[alias].cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"delete from celeriac_{table}")  # noqa: S608 - our own constant names
+    connections[alias].close()
+
+
+def opened(alias: str) -> SQLBroker:
+    """Return an opened broker with a connection of its own, as a worker has it."""
+    broker = SQLBroker(alias, private=True)
+    broker.open()
+    return broker
