@@ -77,7 +77,7 @@ class Purge(msgspec.Struct, frozen=True):
 
 
 class Unpark(msgspec.Struct, frozen=True):
-    """Let parked jobs wait again, chosen by id or, where ``ids`` is empty, by the names of their tasks."""
+    """Let parked jobs wait again, with their charges forgotten, chosen by id or, where ``ids`` is empty, by the names of their tasks."""
 
     ids: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
@@ -135,13 +135,19 @@ class Broker(Protocol):
         """Return the tokens of everything the broker believes ``child`` holds."""
 
     def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
-        """Record outcomes and end their claims, all in one atomic operation. Returns the tokens refused: claim lost."""
+        """Record outcomes and end their claims, all in one atomic operation. Returns the tokens refused: claim lost.
+
+        A retry that is due already may wait at once; its charges are forgotten. One that somebody asked to terminate is cancelled.
+        """
 
     def renew(self, worker: str, lease: float) -> bool:
         """Extend a worker's lease. False means it was declared dead: stop everything."""
 
     def leave(self, worker: str) -> int:
-        """A worker goes: mark it and its children dead and give back what they still hold, uncharged."""
+        """A worker goes: mark it and its children dead and give back what they still hold, uncharged.
+
+        As in a rescue, a begun at-most-once job fails, and one that somebody asked to terminate is cancelled.
+        """
 
     def rescue(
         self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int = 3
@@ -220,7 +226,10 @@ class Store(Protocol):
         """Replace the progress of a running job. False where the claim is lost."""
 
     def forget(self, ids: Iterable[str]) -> int:
-        """Delete the records of ended jobs."""
+        """Delete the records of ended jobs. What is live or parked is left alone."""
 
     def prune(self, ages: Mapping[State, float], limit: int) -> int:
-        """Delete up to ``limit`` ended jobs older than their state's age in seconds. States not named are kept."""
+        """Delete up to ``limit`` ended jobs in all, older than their state's age in seconds.
+
+        States not named are kept, and so is what is live or parked.
+        """

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Self
 
 from celeriac.engine.brokers.base import Capabilities, Command, Verdict, WorkerInfo
-from celeriac.engine.brokers.endings import judged, lost, poisonous, worth_keeping
+from celeriac.engine.brokers.endings import judged, lost, poisonous, unwanted, worth_keeping
 from celeriac.engine.brokers.memory_control import carry_out
 from celeriac.engine.brokers.memory_data import Child, Entry, MemoryData, Worker, copied
 from celeriac.engine.brokers.memory_leader import MemoryLeader
@@ -136,14 +136,12 @@ class MemoryBroker(MemoryStore):
         return list(holder.held.values()) if holder else []
 
     def _give_back(self, entry: Entry) -> None:
-        # Somebody asked to terminate it, and nobody is left to do so: it must not start anew.
-        unwanted = entry.doomed
+        if entry.doomed:
+            self.settle([unwanted(entry.job.token, self._clock.wall())])
+            return
         self._data.let_go(entry)
         entry.job.started = entry.job.worker = None
-        if unwanted:
-            self._data.end(entry, State.CANCELLED, self._clock.wall())
-        else:
-            self._data.let_wait(entry)
+        self._data.let_wait(entry)
 
     # -- settling ----------------------------------------------------------------------------------------------------------
 

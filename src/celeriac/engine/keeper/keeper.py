@@ -19,10 +19,10 @@ from celeriac.engine.keeper.prune import Prune
 from celeriac.engine.keeper.release import Release
 from celeriac.engine.keeper.rescue import Rescue
 from celeriac.engine.outcome import Failure, Outcome
-from celeriac.engine.worker.channel import Channel, ChannelClosed
-from celeriac.engine.worker.faults import fault_point
-from celeriac.engine.worker.options import WorkerOptions
-from celeriac.engine.worker.slots import SlotTable
+from celeriac.engine.ipc.channel import Channel, ChannelClosed
+from celeriac.engine.faults import fault_point
+from celeriac.engine.options import WorkerOptions
+from celeriac.engine.ipc.slots import SlotTable
 
 logger = logging.getLogger("celeriac.keeper")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from celeriac.engine.clock import Clock
 from celeriac.engine.errors import BrokerUnavailable
-from celeriac.engine.worker.faults import fault_point
+from celeriac.engine.faults import fault_point
 
 
 class Leases:

@@ -10,8 +10,8 @@ from typing import Any
 
 from celeriac.engine.clock import Clock
 from celeriac.engine.job import Token
-from celeriac.engine.worker.faults import fault_point
-from celeriac.engine.worker.slots import Running, SlotTable
+from celeriac.engine.faults import fault_point
+from celeriac.engine.ipc.slots import Running, SlotTable
 
 SLOW = 0.075
 """Seconds after which a running job is slow: above the child's own 50 ms, so that both agree."""

@@ -8,8 +8,8 @@ from typing import Any
 from celeriac.engine.brokers.base import Verdict
 from celeriac.engine.job import State, Token
 from celeriac.engine.outcome import Failure
-from celeriac.engine.worker.faults import fault_point
-from celeriac.engine.worker.slots import SlotTable
+from celeriac.engine.faults import fault_point
+from celeriac.engine.ipc.slots import SlotTable
 
 
 class Rescue:

@@ -23,16 +23,16 @@ from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
 from celeriac.engine.worker import fetcher as fetching
 from celeriac.engine.worker.attempt import Attempt
-from celeriac.engine.worker.channel import Channel, ChannelClosed
+from celeriac.engine.ipc.channel import Channel, ChannelClosed
 from celeriac.engine.worker.completer import Completer
 from celeriac.engine.worker.executors.loop import LoopExecutor
 from celeriac.engine.worker.executors.threads import ThreadExecutor
-from celeriac.engine.worker.faults import fault_point
+from celeriac.engine.faults import fault_point
 from celeriac.engine.worker.fetcher import Fetcher
 from celeriac.engine.worker.flusher import Flusher
 from celeriac.engine.worker.limits import MainThreadLimits, ThreadLimits
 from celeriac.engine.worker.project import Project
-from celeriac.engine.worker.slots import SlotWriter
+from celeriac.engine.ipc.slots import SlotWriter
 
 logger = logging.getLogger("celeriac.worker")
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from celeriac.engine.worker.channel import Channel
-from celeriac.engine.worker.options import WorkerOptions
-from celeriac.engine.worker.slots import SlotTable
+from celeriac.engine.ipc.channel import Channel
+from celeriac.engine.options import WorkerOptions
+from celeriac.engine.ipc.slots import SlotTable
 
 
 class Process:

@@ -19,11 +19,11 @@ from typing import Any
 import msgspec
 
 from celeriac.engine.brokers.base import WorkerInfo
-from celeriac.engine.worker.channel import ChannelClosed
+from celeriac.engine.ipc.channel import ChannelClosed
 from celeriac.engine.worker.generation import Generation, Process
 from celeriac.engine.worker.linux import adopt_orphans, resident_kib, set_title
-from celeriac.engine.worker.options import WorkerOptions
-from celeriac.engine.worker.slots import Running, SlotTable
+from celeriac.engine.options import WorkerOptions
+from celeriac.engine.ipc.slots import Running, SlotTable
 
 logger = logging.getLogger("celeriac.master")
 

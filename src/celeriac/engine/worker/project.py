@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from celeriac.engine.registry import Registry
 from celeriac.engine.worker.attempt import AttemptRunner
-from celeriac.engine.worker.options import WorkerOptions
+from celeriac.engine.options import WorkerOptions
 
 
 class Project(Protocol):

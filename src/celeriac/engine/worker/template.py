@@ -24,12 +24,12 @@ from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.clock import SystemClock
 from celeriac.engine.errors import CeleriacError
 from celeriac.engine.keeper.keeper import Keeper
-from celeriac.engine.worker.channel import Channel, ChannelClosed
+from celeriac.engine.ipc.channel import Channel, ChannelClosed
 from celeriac.engine.worker.child import Child, ignore_terminal_signals
 from celeriac.engine.worker.linux import die_with_parent, set_title
-from celeriac.engine.worker.options import WorkerOptions
+from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.project import Project
-from celeriac.engine.worker.slots import SlotTable
+from celeriac.engine.ipc.slots import SlotTable
 
 EXIT_DEAD = 3
 """Exit status of a child that the broker declared dead."""

@@ -1,0 +1,96 @@
+"""``celeriac worker``: becomes the master, which starts everything else.
+
+The master must not import the project. So ``manage.py celeriac worker``, where Django is imported already, replaces its own process by a
+fresh interpreter; ``celeriac worker`` is one already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from celeriac.cli.announce import announce
+from celeriac.engine.worker.linux import HAS_FORK
+from celeriac.engine.worker.logs import configure
+from celeriac.engine.worker.master import Master
+
+FLAGS = "CELERIAC_WORKER"
+"""The environment variable that carries the command line's options to the processes that need them."""
+
+
+class Flags(msgspec.Struct, kw_only=True):
+    """What the command line says about a worker; None where it says nothing."""
+
+    app: str | None = None
+    loglevel: str = "WARNING"
+    log_format: str = "plain"
+    concurrency: int | None = None
+    pool: str | None = None
+    queues: list[str] | None = None
+    exclude_queues: list[str] | None = None
+    hostname: str | None = None
+    time_limit: float | None = None
+    soft_time_limit: float | None = None
+    max_tasks_per_child: int | None = None
+    max_memory_per_child: int | None = None
+    path: list[str] = msgspec.field(default_factory=list)
+    """Folders that the first process could import from."""
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the environment for a process that is to read these flags."""
+        return {**os.environ, FLAGS: msgspec.json.encode(self).decode()}
+
+    @classmethod
+    def from_environment(cls) -> Flags:
+        """Return the flags that the starting process left in the environment."""
+        return msgspec.json.decode(os.environ[FLAGS].encode(), type=cls)
+
+
+def flags_of(options: argparse.Namespace) -> Flags:
+    """Return the worker's flags from the parsed command line."""
+    given = {name: getattr(options, name, None) for name in Flags.__struct_fields__ if name != "path"}
+    here = os.getcwd()
+    path = [here, *(entry for entry in sys.path if entry and entry != here and not entry.endswith((".zip", "site-packages")))]
+    return Flags(**{name: value for name, value in given.items() if value is not None}, path=path)
+
+
+def run_worker(options: argparse.Namespace) -> int:
+    """Run a worker in this process. Returns its exit status."""
+    flags = flags_of(options)
+    if options.autoreload:
+        from celeriac.cli.autoreload import run_reloading  # development only
+
+        return run_reloading(flags)
+    if flags.pool == "solo" or not HAS_FORK:
+        return _run_here(flags)
+    if "django" in sys.modules:
+        os.execve(sys.executable, worker_command(), flags.to_environment())  # noqa: S606 - our own interpreter and module
+    return run_master(flags)
+
+
+def worker_command() -> list[str]:
+    """Return the command that becomes a master by the flags in the environment."""
+    return [sys.executable, "-m", "celeriac.cli.master"]
+
+
+def template_command() -> Sequence[str]:
+    """Return the command that becomes a template; the number of its channel is appended."""
+    return [sys.executable, "-m", "celeriac.cli.template"]
+
+
+def run_master(flags: Flags) -> int:
+    """Be the master. Returns the exit status."""
+    os.environ.update({FLAGS: flags.to_environment()[FLAGS]})
+    configure(flags.loglevel, flags.log_format)
+    return Master(template_command(), announce).run()
+
+
+def _run_here(flags: Flags) -> int:
+    os.environ.update({FLAGS: flags.to_environment()[FLAGS]})
+    from celeriac.cli.solo import run_solo  # imports the project into this process
+
+    return run_solo(flags)

@@ -1,0 +1,1 @@
+"""How the processes of one worker talk: messages over sockets, and shared memory that outlives a killed writer."""
