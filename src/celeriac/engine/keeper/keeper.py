@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import random
 import select
+from collections.abc import Callable
 from typing import Any
 
 from celeriac.engine.brokers.base import WorkerInfo
@@ -34,15 +35,26 @@ LOOK_EVERY = 1.0
 
 
 class Keeper:
-    """Owned by the keeper's only thread. ``children`` maps each living child's id to its slot, as the master says."""
+    """Owned by the keeper's only thread. ``children`` maps each living child's id to its slot, as the master says.
+
+    Without a master (one process), ``listener`` is called with what the master would be told.
+    """
 
     def __init__(
-        self, broker: Any, info: WorkerInfo, options: WorkerOptions, slots: SlotTable, master: Channel | None, clock: Clock
+        self,
+        broker: Any,
+        info: WorkerInfo,
+        options: WorkerOptions,
+        slots: SlotTable,
+        master: Channel | None,
+        clock: Clock,
+        listener: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self.broker = broker
         self.info = info
         self.slots = slots
         self.master = master
+        self.listener = listener
         self.clock = clock
         self.notifier: Any = broker.notifier()
         self.children: dict[str, int] = {}
@@ -179,6 +191,8 @@ class Keeper:
                 self.stopping = True
 
     def _say(self, message: dict[str, Any]) -> None:
+        if self.listener is not None:
+            self.listener(message)
         if self.master is None:
             return
         try:

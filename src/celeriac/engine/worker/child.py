@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from celeriac.engine.errors import BrokerUnavailable, ChildIsDead, LeaseLost
+from celeriac.engine.errors import BrokerUnavailable, ChildIsDead, LeaseLost, TaskCancelled
 from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
 from celeriac.engine.worker import fetcher as fetching
@@ -30,7 +30,7 @@ from celeriac.engine.worker.executors.threads import ThreadExecutor
 from celeriac.engine.faults import fault_point
 from celeriac.engine.worker.fetcher import Fetcher
 from celeriac.engine.worker.flusher import Flusher
-from celeriac.engine.worker.limits import MainThreadLimits, ThreadLimits
+from celeriac.engine.worker.limits import MainThreadLimits, ThreadGuard, ThreadLimits
 from celeriac.engine.worker.project import Project
 from celeriac.engine.ipc.slots import SlotWriter
 
@@ -69,6 +69,9 @@ class Child:
         self.in_flight: set[Token] = set()
         self._lock = threading.Lock()
         self.compared = time.monotonic()
+        # Without a master nobody can kill this process over one job, so a cancelled body gets an exception instead.
+        self.guard = ThreadGuard() if self.inline and master is None else None
+        self.running_inline: Token | None = None
         limits = MainThreadLimits() if self.inline and threading.current_thread() is threading.main_thread() else ThreadLimits()
         self.runner = project.runner(
             hostname=self.options.name,
@@ -80,7 +83,7 @@ class Child:
         )
         self.loop = LoopExecutor(self.runner, self._ended_elsewhere)
         threads = 0 if self.inline else self.options.concurrency
-        self.threads = ThreadExecutor(self.runner, threads, self._ended_elsewhere) if threads else None
+        self.threads = ThreadExecutor(self.runner, threads, self._ended_elsewhere, project.between_jobs) if threads else None
 
     # -- the loop ----------------------------------------------------------------------------------------------------------
 
@@ -223,24 +226,35 @@ class Child:
 
     def _run_inbox(self) -> None:
         """Run what was claimed, in order, in this thread. After a slow job the rest goes back: others may be free."""
+        self.project.between_jobs()
         begun = time.monotonic()
         count = 0
         while self.inbox and not self.slot.draining:
             job = self.inbox.popleft()
             before = time.monotonic()
             if self._may_run(job):
-                self.completer.add(self.runner.run(job))
+                self._run_inline(job)
                 count += 1
             fault_point("after-body")
             if time.monotonic() - before > fetching.SLOW:
                 break
         self.ran += count
         self.fetcher.ran(count, time.monotonic() - begun)
-        self.project.between_jobs()
         if self.inbox:
             rest = [job.token for job in self.inbox]
             self.inbox.clear()
             self.broker.release(rest)
+
+    def _run_inline(self, job: Job) -> None:
+        if self.guard is None:
+            outcome = self.runner.run(job)
+        else:
+            self.running_inline = job.token
+            outcome = self.runner.run(job, self.guard.call)
+            self.running_inline = None
+        self.completer.add(outcome)
+        if outcome.failure is not None:
+            self.project.between_jobs()  # the body may have broken a connection that the next one would use
 
     def _may_run(self, job: Job) -> bool:
         """A task with ``acks_late=False`` is begun at the broker first: at most once. Returns False where the claim is gone."""
@@ -281,9 +295,10 @@ class Child:
     def _outcome_added(self) -> None:
         if self.asleep:
             self.asleep = False
-            self._poke()
+            self.poke()
 
-    def _poke(self) -> None:
+    def poke(self) -> None:
+        """Wake the main thread where it sleeps."""
         try:
             os.write(self.wake_write, b"\x01")
         except BlockingIOError:
@@ -349,9 +364,14 @@ class Child:
             self.stopping = True
         elif "cancel" in message:
             number, delivery = message["cancel"]
-            token = Token(number, self.id, delivery)
-            if not (self.threads is not None and self.threads.cancel(token)):
-                self.loop.cancel(token)
+            self.cancel(Token(number, self.id, delivery))
+
+    def cancel(self, token: Token) -> None:
+        """End one running body, by an exception in its thread or by cancelling its coroutine."""
+        if self.guard is not None and self.running_inline == token:
+            self.guard.throw(TaskCancelled)
+        elif not (self.threads is not None and self.threads.cancel(token)):
+            self.loop.cancel(token)
 
     def _say(self, message: dict[str, Any]) -> None:
         if self.master is not None:

@@ -20,9 +20,10 @@ class ThreadExecutor:
     its own thread.
     """
 
-    def __init__(self, runner: AttemptRunner, threads: int, done: Callable[[Outcome], None]) -> None:
+    def __init__(self, runner: AttemptRunner, threads: int, done: Callable[[Outcome], None], between: Callable[[], None]) -> None:
         self._runner = runner
         self._done = done
+        self._between = between
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._guards: dict[Token, ThreadGuard] = {}
         self.threads = [threading.Thread(target=self._work, name=f"celeriac-{n}", daemon=True) for n in range(threads)]
@@ -55,6 +56,7 @@ class ThreadExecutor:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             token = job.token
+            self._between()  # each thread has database connections of its own
             self._guards[token] = guard = ThreadGuard()
             try:
                 outcome = self._runner.run(job, guard.call)

@@ -1,0 +1,89 @@
+"""A worker in one process: bodies in this thread (or in pool threads), the keeper in a thread beside it.
+
+For ``--pool solo``, for systems that cannot fork, and for tests. What needs another process is missing: a hard time limit cannot
+kill, and a task that never lets go of the GIL keeps the keeper from renewing the lease.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from celeriac.engine.brokers.base import WorkerInfo
+from celeriac.engine.clock import SystemClock
+from celeriac.engine.ipc.slots import SlotTable
+from celeriac.engine.job import Token
+from celeriac.engine.keeper.keeper import Keeper
+from celeriac.engine.options import WorkerOptions
+from celeriac.engine.worker.child import Child
+from celeriac.engine.worker.project import Project
+
+EXIT_OK, EXIT_COLD = 0, 2
+
+
+class Solo:
+    """One worker in this process. ``stop`` may be called from any thread; everything else belongs to the one that runs it."""
+
+    def __init__(self, project: Project, version: str = "") -> None:
+        self.project = project
+        options: WorkerOptions = project.options
+        self.info = WorkerInfo(
+            id=uuid.uuid4().hex, name=options.name, host=socket.gethostname(), pid=os.getpid(), pool=options.pool,
+            concurrency=options.concurrency, queues=options.queues, version=version,
+        )  # fmt: skip
+        self.slots = SlotTable.create(1)
+        self.child = Child(project, self.info.id, uuid.uuid4().hex, self.slots.writer(0), None)
+        self.joined = threading.Event()
+        self.keeper = Keeper(project.connect(), self.info, options, self.slots, None, SystemClock(), self._hear_keeper)
+        self.keeper.children[self.child.id] = 0
+        self._thread = threading.Thread(target=self.keeper.run, args=(False,), name="celeriac-keeper", daemon=True)
+
+    def run(self, ready: Callable[[], None] | None = None) -> None:
+        """Work until stopped."""
+        self._thread.start()
+        self.joined.wait()
+        if ready is not None:
+            ready()
+        try:
+            self.child.run()
+        finally:
+            self.keeper.stopping = True
+            self._thread.join(10)
+
+    def stop(self) -> None:
+        """Finish what runs, give back the rest, end ``run``."""
+        self.slots.drain(0)
+        self.child.poke()
+
+    def _hear_keeper(self, message: dict[str, Any]) -> None:
+        if "joined" in message:
+            self.joined.set()
+        elif "cancel" in message:
+            self.child.cancel(Token(message["number"], self.child.id, message["delivery"]))
+        elif "dead" in message:
+            self.stop()
+
+
+def run_solo(project: Project, announce: Callable[[WorkerOptions, WorkerInfo], None], version: str) -> int:
+    """Run a worker in this process until INT or TERM; a second INT ends it at once, and its jobs run again elsewhere."""
+    project.started("child")
+    solo = Solo(project, version)
+    stops: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        # The one handler that does more than write to a pipe: it marks shared memory and wakes a select, both safe anywhere.
+        if stops:
+            os._exit(EXIT_COLD)
+        stops.append(number)
+        solo.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    solo.run(lambda: announce(project.options, solo.info))
+    project.leaving("child")
+    return EXIT_OK
