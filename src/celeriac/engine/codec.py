@@ -157,6 +157,7 @@ def _short(value: object) -> str:
 
 
 _ARGUMENT_HINT = "Arguments travel as JSON (dates, decimals and UUIDs are fine): pass a model's id instead of the model."
+_HEADER_HINT = "Headers are a dict of plain JSON: text, numbers, true, false, null, lists and objects of these."
 _RESULT_HINT = "Results are kept as JSON: return plain data, or set ignore_result=True on the task."
 
 
@@ -177,6 +178,15 @@ def encode_payload(
     if len(payload) > limit:
         raise PayloadTooLarge(task, len(payload), limit)
     return payload
+
+
+def plain_headers(task: str, headers: Any) -> dict[str, Any]:
+    """Return a call's headers as they are kept beside the job: plain JSON, without tags. Raises ``TypeError`` for anything else."""
+    data = _to_json(headers, f"{task}: headers", _HEADER_HINT)
+    decoded = _decode(data)
+    if type(decoded) is not dict or b'"__type__"' in data:
+        raise TypeError(f"{task}: headers is {_short(headers)}. {_HEADER_HINT}")
+    return decoded
 
 
 def decode_payload(payload: bytes) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:

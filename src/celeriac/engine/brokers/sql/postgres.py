@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from celeriac.engine.brokers.sql import rows
+from celeriac.engine.brokers.sql import arrays, rows
 from celeriac.engine.brokers.sql.connection import PATIENCE, Connection, OwnConnection, Rows
 from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.job import Job, Token
@@ -38,13 +38,13 @@ CLAIM = """with self as materialized (
 # planner to start from the index of running rows.
 END = """with gone as (
         delete from celeriac_live l
-        using unnest(%s::bigint[], %s::text[], %s::int[], %s::text[], %s::bytea[], %s::timestamptz[], %s::timestamptz[],
-            %s::text[], %s::int[]) as u(job, child, delivery, state, result, started, finished, worker, counts)
+        using unnest(%s::bigint[], %s::text[], %s::int[], %s::text[], %s::bytea[], %s::float8[], %s::float8[], %s::int[])
+            as u(job, child, delivery, state, result, started, finished, counts)
         where l.job = u.job and l.child = u.child and l.delivery = u.delivery
-        returning l.job, l.child, l.delivery, l.charges, u.state, u.result, u.started, u.finished, u.worker, u.counts)
+        returning l.job, l.child, l.delivery, l.charges, u.state, u.result, u.started, u.finished, u.counts)
     update celeriac_job j set state = gone.state, trouble = nullif(gone.state, 'succeeded'), result = gone.result,
-        started = gone.started, finished = gone.finished, worker = gone.worker, attempts = j.attempts + gone.counts,
-        charges = gone.charges
+        started = to_timestamp(gone.started), finished = to_timestamp(gone.finished), worker = %s,
+        attempts = j.attempts + gone.counts, charges = gone.charges
     from gone where j.number = gone.job returning j.number, gone.child, gone.delivery"""
 
 _TYPES = {
@@ -139,6 +139,16 @@ class Postgres(Dialect):
             return self.time(value)
         return rows.json_text(value) if column in rows.JSONS else value
 
+    def _array(self, column: str, jobs: Sequence[Job]) -> Any:
+        values = [getattr(job, column) for job in jobs]
+        if column == "payload":
+            return arrays.blobs(values)
+        if column in ("priority", "position"):
+            return arrays.numbers(values)
+        if column in rows.TIMES:
+            return [self.time(value) for value in values]
+        return arrays.texts([rows.json_text(value) if column in rows.JSONS else value for value in values])
+
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
         plain = all(map(rows.is_plain, jobs))
         columns = rows.PLAIN_COLUMNS if plain else _ALL
@@ -148,8 +158,7 @@ class Postgres(Dialect):
         with connection.atomic():
             for start in range(0, len(jobs), 5000):
                 part = jobs[start : start + 5000]
-                arrays = [[self._value(column, getattr(job, column)) for job in part] for column in columns]
-                connection.run(PUSH[plain, False], arrays)
+                connection.run(PUSH[plain, False], [self._array(column, part) for column in columns])
 
     def claim(self, connection: Connection, queue: str, limit: int, child: str) -> Rows | None:
         taken = connection.fetch(self._claim, (child, queue, queue, limit, child))
@@ -159,16 +168,22 @@ class Postgres(Dialect):
         return taken
 
     def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Token]:
-        columns: tuple[list[Any], ...] = tuple(
-            map(
-                list,
-                zip(
-                    *(
-                        (*o.token, o.state.value, o.result, self.time(o.started), self.time(o.finished), o.worker, int(o.counts))
-                        for o in outcomes
-                    ),
-                    strict=True,
-                ),
-            )
-        )
-        return {Token(*row) for row in connection.fetch(END, columns)}
+        ended: set[Token] = set()
+        for worker in {outcome.worker for outcome in outcomes}:  # one, as a rule: a batch comes from one process
+            part = [outcome for outcome in outcomes if outcome.worker == worker]
+            ended.update(Token(*row) for row in connection.fetch(END, (*_ending(part), worker)))
+        return ended
+
+
+def _ending(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    tokens = [outcome.token for outcome in outcomes]
+    return (
+        arrays.numbers([token.number for token in tokens]),
+        arrays.words([token.child for token in tokens]),
+        arrays.numbers([token.delivery for token in tokens]),
+        arrays.words([outcome.state.value for outcome in outcomes]),
+        arrays.blobs([outcome.result for outcome in outcomes]),
+        arrays.numbers([outcome.started for outcome in outcomes]),
+        arrays.numbers([outcome.finished for outcome in outcomes]),
+        arrays.numbers([int(outcome.counts) for outcome in outcomes]),
+    )

@@ -19,6 +19,7 @@ POLL = 1.0
 """Seconds between looks while waiting for a result, should a wake-up get lost."""
 
 _FILTERS = {"queue": "j.queue", "task": "j.task", "state": "coalesce(l.state, j.state)", "root": "j.root", "group": 'j."group"', "parent": "j.parent"}
+_TROUBLES = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED, State.PARKED})
 _LIVE_COLUMNS = 7
 
 
@@ -68,13 +69,18 @@ def attempts(connection: Connection, dialect: Dialect, id: str) -> list[Attempt]
 
 def find(connection: Connection, dialect: Dialect, where: Mapping[str, Any], limit: int, before: int | None) -> list[Job]:
     """Return records, the newest first. Raises ``KeyError`` for a filter that does not exist."""
-    conditions = [f"{_FILTERS[name]} = %s" for name in where]
+    conditions = [f"{_column(name, value)} = %s" for name, value in where.items()]
     values = [value.value if isinstance(value, State) else value for value in where.values()]
     if before is not None:
         conditions.append("j.number < %s")
         values.append(before)
     clause = "where " + " and ".join(conditions) if conditions else ""
     return [_job(row) for row in connection.fetch(dialect.sql["find"].format(where=clause), (*values, limit))]
+
+
+def _column(name: str, value: Any) -> str:
+    # What ended badly is indexed by its own column: no reading through all that went well.
+    return "j.trouble" if name == "state" and value in _TROUBLES else _FILTERS[name]
 
 
 def counts(connection: Connection, dialect: Dialect) -> dict[str, dict[State, int]]:

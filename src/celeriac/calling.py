@@ -1,0 +1,185 @@
+"""From a call to a job: ``build_job`` puts arguments and options together, ``publish`` hands jobs to the broker."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from celeriac import options as opts
+from celeriac import signals
+from celeriac.engine.codec import encode_payload, plain_headers
+from celeriac.engine.ids import new_id
+from celeriac.engine.job import Job, State
+from celeriac.engine.request import iso, running_request
+
+if TYPE_CHECKING:
+    from celeriac.app import Celery
+    from celeriac.conf import Settings
+    from celeriac.task import Task
+
+EXECUTION_OPTIONS = (
+    "queue", "routing_key", "priority", "expires", "time_limit", "soft_time_limit", "exchange", "exchange_type", "serializer",
+    "delivery_mode", "compression", "immediate", "mandatory",
+)  # fmt: skip
+"""Attributes of a task that are options of each call of it (``extract_exec_options`` in celery.app.task)."""
+
+_EMPTY: dict[str, Any] = {}
+
+
+class Plan:
+    """What is the same for every plain call of one task, as long as no setting changes."""
+
+    __slots__ = ("base", "dynamic", "priority", "queue", "simple", "version")
+
+    def __init__(self, app: Celery, name: str, task: Task[Any, Any] | None, version: int) -> None:
+        self.version = version
+        own = {} if task is None else {key: value for key in EXECUTION_OPTIONS if (value := getattr(task, key, None)) is not None}
+        for limit in ("time_limit", "soft_time_limit"):
+            own.pop(limit, None)  # the worker reads these from the task itself
+        self.dynamic = app.router.dynamic
+        route = _EMPTY if self.dynamic else app.router.options(name, (), {}, own, task)
+        self.base: dict[str, Any] = {**route, **own}
+        settings = app.settings
+        self.simple = not self.dynamic and not any(key in self.base for key in ("expires", *_EMBEDDED))
+        self.queue = opts.queue_of(self.base, settings)
+        self.priority = opts.priority_of(self.base, settings)
+
+
+_EMBEDDED = ("time_limit", "soft_time_limit", "ignore_result", "link", "link_error")
+
+
+def build_job(
+    app: Celery, name: str, task: Task[Any, Any] | None, args: Sequence[Any], kwargs: Mapping[str, Any], options: dict[str, Any]
+) -> Job:
+    """Return the job of a call. Raises ``TypeError`` or ``ValueError`` for arguments and options that cannot be."""
+    settings = app.settings
+    plan = app.plan(name, task)
+    if options or not plan.simple:
+        job = _build_with_options(app, plan, name, task, args, kwargs, options)
+    else:
+        payload = encode_payload(name, args, kwargs, None, settings.max_payload_bytes)
+        job = Job(id=new_id(), task=name, queue=plan.queue, payload=payload, priority=plan.priority)
+    request = running_request()
+    if request is not None:
+        job.parent = job.parent or request.id
+        job.root = job.root or request.root_id
+    return job
+
+
+def _build_with_options(
+    app: Celery,
+    plan: Plan,
+    name: str,
+    task: Task[Any, Any] | None,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: dict[str, Any],
+) -> Job:
+    opts.refuse_unknown(options)
+    settings = app.settings
+    given = {key: value for key, value in options.items() if value is not None}
+    merged = {**plan.base, **given}
+    if plan.dynamic:
+        merged = {**app.router.options(name, args, kwargs, merged, task), **merged}
+    now = app.clock.wall()
+    run_at = opts.run_at_of(merged, now, settings)
+    return Job(
+        id=new_id() if merged.get("task_id") is None else opts.text("task_id", merged["task_id"]),
+        task=opts.text("The task's name", name),
+        queue=opts.queue_of(merged, settings),
+        payload=encode_payload(name, args, kwargs, embedded(app, task, merged), settings.max_payload_bytes),
+        priority=opts.priority_of(merged, settings),
+        state=State.WAITING if run_at is None else State.SCHEDULED,
+        run_at=run_at,
+        expires=opts.expires_of(merged, now, settings),
+        headers=plain_headers(name, merged["headers"]) if merged.get("headers") else None,
+        root=merged.get("root_id"),
+        parent=merged.get("parent_id"),
+        group=merged.get("group_id"),
+        position=merged.get("group_index"),
+    )
+
+
+def embedded(app: Celery, task: Task[Any, Any] | None, options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what travels with the arguments, or None: limits and links of this call."""
+    if not any(options.get(key) is not None for key in _EMBEDDED):
+        return None
+    embed: dict[str, Any] = {}
+    for name in ("time_limit", "soft_time_limit"):
+        if (seconds := opts.limit(name, options.get(name))) is not None:
+            embed[name] = seconds
+    opts.check_limits(
+        embed.get("soft_time_limit", task and task.soft_time_limit), embed.get("time_limit", task and task.time_limit)
+    )
+    if (ignored := options.get("ignore_result")) is not None:
+        embed["ignore_result"] = bool(ignored)
+    for option, key in (("link", "callbacks"), ("link_error", "errbacks")):
+        if linked := signatures(options.get(option)):
+            embed[key] = linked
+    return embed or None
+
+
+def signatures(linked: Any) -> list[dict[str, Any]]:
+    """Return one signature or several as dicts that JSON can hold."""
+    if not linked:
+        return []
+    several = linked if isinstance(linked, list | tuple) else [linked]
+    return [_signature_dict(signature) for signature in several]
+
+
+def _signature_dict(signature: Any) -> dict[str, Any]:
+    if isinstance(signature, Mapping):
+        return dict(signature)
+    if hasattr(signature, "s") and hasattr(signature, "name"):  # a task itself
+        return dict(signature.s())
+    raise TypeError(f"link and link_error take signatures, such as task.s(1); this is {signature!r}.")
+
+
+# -- handing over ----------------------------------------------------------------------------------------------------------
+
+
+def publish(app: Celery, jobs: Sequence[Job]) -> None:
+    """Push jobs, in one round trip, and tell the signals."""
+    if signals.before_task_publish.receivers:
+        for job in jobs:
+            _announce(job)
+    app.broker().push(jobs)
+    if signals.after_task_publish.receivers:
+        for job in jobs:
+            signals.after_task_publish.send(
+                sender=job.task, body=_body(job), exchange="", routing_key=job.queue, headers=message_headers(job)
+            )
+
+
+def _announce(job: Job) -> None:
+    """Send ``before_task_publish``. A header that a receiver adds travels with the job, as in Celery."""
+    headers = message_headers(job)
+    standard = set(headers) - set(job.headers or ())
+    signals.before_task_publish.send(
+        sender=job.task, body=_body(job), exchange="", routing_key=job.queue, headers=headers, declare=[], retry_policy={},
+        properties={"correlation_id": job.id, "priority": job.priority},
+    )  # fmt: skip
+    own = {key: value for key, value in headers.items() if key not in standard}
+    job.headers = plain_headers(job.task, own) if own else None
+
+
+def _body(job: Job) -> Any:
+    from celeriac.engine.codec import decode_payload
+
+    args, kwargs, embed = decode_payload(job.payload)
+    return args, kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None, **embed}
+
+
+_ORIGIN = f"{os.getpid()}@{socket.gethostname()}"
+
+
+def message_headers(job: Job) -> dict[str, Any]:
+    """Return a job's headers as Celery's protocol 2 has them, the caller's own among them."""
+    return {
+        "lang": "py", "task": job.task, "id": job.id, "shadow": None, "eta": iso(job.run_at), "expires": iso(job.expires),
+        "group": job.group, "group_index": job.position, "retries": job.attempts, "timelimit": [None, None],
+        "root_id": job.root or job.id, "parent_id": job.parent, "origin": _ORIGIN,
+        **(job.headers or {}),
+    }  # fmt: skip

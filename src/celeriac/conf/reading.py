@@ -1,0 +1,180 @@
+"""From what a project wrote to ``Settings``: errors, warnings and notes apart."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from celeriac.conf.names import UNUSED, USED, canonical
+from celeriac.conf.settings import DISABLED, FIELDS, Settings, checked, contradictions
+from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
+
+_OURS = ("CELERY_", "CELERYD_", "CELERYBEAT_", "CELERYMON_", "CELERYEV_", "BROKER_")
+"""What a name in Django's settings begins with that may be a setting of Celery."""
+
+
+class Source(NamedTuple):
+    """Settings as they were written. ``owned``: the name of each is surely meant for us, so that an unknown one is a mistake."""
+
+    values: Mapping[str, Any]
+    namespace: str | None = None
+    owned: bool = False
+
+
+class Reading(msgspec.Struct):
+    """What came of reading. ``extra`` holds settings of Celery without effect, and unknown ones, by name."""
+
+    settings: Settings
+    errors: list[str] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
+    extra: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    def take_field(self, field: str, value: Any, name: str) -> None:
+        """Keep one value of ours, or the error in it."""
+        try:
+            setattr(self.settings, field, checked(field, value))
+        except ValueError as error:
+            self.errors.append(f"{name} is {value!r}; expected {error}.")
+
+    def take(self, source: Source) -> None:
+        """Read every setting of a source that has one of Celery's names."""
+        for name, value in source.values.items():
+            known = canonical(name, source.namespace)
+            if known in USED:
+                self.take_field(USED[known], value, name)
+            elif known is not None:
+                self.extra[known] = value
+                if known in UNUSED and UNUSED[known].why and value != UNUSED[known].default:
+                    self.notes.append(f"{name} is not used: {UNUSED[known].why}")
+            else:
+                self._unknown(name, value, source)
+
+    def _unknown(self, name: str, value: Any, source: Source) -> None:
+        lower = name.lower()
+        self.extra[lower.removeprefix(f"{(source.namespace or 'celery').lower()}_")] = value
+        if not source.owned and not name.startswith(_prefixes(source)):
+            return
+        field = lower.removeprefix("celery_")
+        if field in FIELDS:
+            hint = f" Did you mean CELERIAC = {{{field.upper()!r}: ...}}?"
+        else:
+            hint = did_you_mean(name, _spellings(name, source.namespace))
+        self.warnings.append(f"{name} is not a setting that Celery or Celeriac knows; it has no effect.{hint}")
+
+    def take_own(self, values: Any) -> None:
+        """Read the dict ``CELERIAC``."""
+        if not isinstance(values, Mapping):
+            self.errors.append(f"CELERIAC is {values!r}; expected a dict.")
+            return
+        for key, value in values.items():
+            field = str(key).lower()
+            if field in FIELDS:
+                self.take_field(field, value, f"CELERIAC[{key!r}]")
+            else:
+                hint = did_you_mean(str(key).upper(), [name.upper() for name in FIELDS])
+                self.errors.append(f"CELERIAC has no setting {key!r}.{hint}")
+
+    def conclude(self) -> Reading:
+        """Add what only the whole shows."""
+        self.errors += contradictions(self.settings)
+        backend = self.settings.result_backend
+        if isinstance(backend, str) and backend not in DISABLED and not backend.startswith(("django://", "memory://")):
+            self.notes.append(f"CELERY_RESULT_BACKEND ({_without_password(backend)}) is not used: results are kept with their jobs.")
+        if self.settings.beat_schedule:
+            self.notes.append("CELERY_BEAT_SCHEDULE is read but not run: schedules come with a later version.")
+        if self.settings.acks_late is False:
+            self.notes.append(
+                "CELERY_TASK_ACKS_LATE = False is not used: jobs run at least once. A task that must run at most once says so itself:"
+                " @shared_task(acks_late=False)."
+            )
+        return self
+
+
+def read_settings(sources: Iterable[Source], own: Any = None, time_zone: str | None = None) -> Reading:
+    """Read ``sources`` in order, the later over the earlier, then the dict ``CELERIAC`` (``own``) over all. Never raises."""
+    reading = Reading(Settings())
+    if time_zone:
+        reading.take_field("timezone", time_zone, "TIME_ZONE")
+    for source in sources:
+        reading.take(source)
+    if own is not None:
+        reading.take_own(own)
+    return reading.conclude()
+
+
+def _prefixes(source: Source) -> tuple[str, ...]:
+    return (f"{source.namespace.upper()}_",) if source.namespace else _OURS
+
+
+def _spellings(name: str, namespace: str | None) -> list[str]:
+    if name != name.upper():
+        return [*USED, *UNUSED]
+    return [f"{(namespace or 'CELERY').upper()}_{known}".upper() for known in (*USED, *UNUSED)]
+
+
+def _without_password(url: str) -> str:
+    scheme, slashes, rest = url.partition("://")
+    return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
+
+
+# -- where settings are written --------------------------------------------------------------------------------------------
+
+
+def source_of(origin: Any, namespace: str | None = None) -> Source:
+    """Return the settings of what ``config_from_object`` takes: an object, a module, a dict, or the dotted name of one.
+
+    ``"django.conf:settings"`` and ``"proj.celeryconfig"`` are names. Raises ``ImproperlyConfigured`` for one that cannot be imported.
+    """
+    found = _import(origin) if isinstance(origin, str) else origin
+    if isinstance(found, Mapping):
+        return Source(dict(found), namespace, owned=not namespace)
+    values = dict(_public(found))
+    if namespace:
+        prefix = f"{namespace.upper()}_"
+        values = {name: value for name, value in values.items() if name.upper().startswith(prefix)}
+    return Source(values, namespace)
+
+
+def django_source() -> Source | None:
+    """Return what Django's settings say under Celery's names, or None outside a Django project."""
+    settings = django_settings()
+    if settings is None:
+        return None
+    return Source({name: getattr(settings, name) for name in dir(settings) if name.isupper() and name.startswith(_OURS)})
+
+
+def django_settings() -> Any:
+    """Return Django's settings where there are any: configured, or named by DJANGO_SETTINGS_MODULE. Else None."""
+    import os
+
+    from django.conf import settings
+
+    return settings if settings.configured or os.environ.get("DJANGO_SETTINGS_MODULE") else None
+
+
+def _public(origin: Any) -> Iterator[tuple[str, Any]]:
+    for name in dir(origin):
+        if not name.startswith("_") and (name.isupper() or canonical(name) is not None):
+            yield name, getattr(origin, name)
+
+
+def _import(path: str) -> Any:
+    module, colon, attribute = path.partition(":")
+    try:
+        if colon:
+            return getattr(importlib.import_module(module), attribute)
+        try:
+            return importlib.import_module(module)
+        except ModuleNotFoundError:
+            module, _, attribute = path.rpartition(".")
+            if not module:
+                raise
+            return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ImproperlyConfigured(
+            f"config_from_object({path!r}) cannot be read: {error}. It takes the dotted name of a module, or module:attribute."
+        ) from error

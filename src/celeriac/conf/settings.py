@@ -1,0 +1,158 @@
+"""The settings: few names, each with a default that is right for most sites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from celeriac.conf import checks
+from celeriac.conf.checks import Check
+
+POOLS = ("prefork", "processes", "threads", "solo", "asyncio", "eventlet", "gevent")
+DISABLED = frozenset({"disabled", "disabled://"})
+
+
+class Settings(msgspec.Struct, kw_only=True):
+    """What a project has decided. ``CELERIAC = {"LEASE": 15}`` in Django's settings, ``app.conf.lease`` in code.
+
+    Durations are seconds unless a line says otherwise.
+    """
+
+    # Where jobs go.
+    broker_url: str = "django://default"
+    result_backend: str | None = None
+    """Results are kept with their jobs, whatever this says; ``disabled`` keeps none."""
+    default_queue: str = "celery"
+    queues: tuple[str, ...] = ()
+    """The queues there are. Empty: whichever are named."""
+    create_missing_queues: bool = True
+    """False refuses to enqueue to a queue that is not one of ``queues``."""
+    routes: Any = None
+    """Celery's ``task_routes``."""
+    default_priority: int = 0
+    reverse_priority: bool = False
+    """True where the project's numbers mean the opposite, as they do in Celery on Redis: 0 is the most urgent."""
+
+    # How tasks run, where the task itself does not say.
+    always_eager: bool = False
+    eager_propagates: bool = False
+    ignore_result: bool = False
+    track_started: bool = False
+    acks_late: bool | None = None
+    time_limit: float | None = None
+    soft_time_limit: float | None = None
+    annotations: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Options by task name, or for all by ``*``: Celery's ``task_annotations``."""
+
+    # Workers.
+    concurrency: int | None = None
+    """None: one slot a CPU."""
+    pool: str = "prefork"
+    max_tasks_per_child: int | None = None
+    max_memory_per_child: int | None = None
+    """KiB."""
+    lease: float = 15.0
+    renew_every: float = 5.0
+    poison_limit: int = 3
+    """How many processes a job may kill before it is parked."""
+    prefetch_multiplier: int = 1
+    hijack_root_logger: bool = True
+    redirect_stdouts: bool = True
+    redirect_stdouts_level: str = "WARNING"
+    log_color: bool | None = None
+    log_format: str | None = None
+    task_log_format: str | None = None
+
+    # Sizes and ages.
+    max_payload_bytes: int = 1_000_000
+    max_log_bytes: int = 65_536
+    """How much of what one attempt logs is kept."""
+    result_expires: float | None = 86_400.0
+    """How long jobs that ended well are kept; None for ever."""
+    keep_failed: float | None = 14.0
+    """Days that jobs which ended otherwise are kept; None for ever."""
+
+    # The project.
+    timezone: str = "UTC"
+    """What times without a zone are in. Default: Django's ``TIME_ZONE``."""
+    imports: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    beat_schedule: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def keeps_results(self) -> bool:
+        """Whether return values are kept where a task does not say."""
+        return not self.ignore_result and self.result_backend not in DISABLED
+
+
+_limit = checks.none_if_zero(checks.seconds(0.001))
+
+CHECKS: Mapping[str, Check] = {
+    "broker_url": checks.text,
+    "result_backend": checks.optional(checks.anything),
+    "default_queue": checks.text,
+    "queues": checks.queue_names,
+    "create_missing_queues": checks.boolean,
+    "routes": checks.anything,
+    "default_priority": checks.none_if_zero(checks.whole(-100, 100)),
+    "reverse_priority": checks.boolean,
+    "always_eager": checks.boolean,
+    "eager_propagates": checks.boolean,
+    "ignore_result": checks.boolean,
+    "track_started": checks.boolean,
+    "acks_late": checks.optional(checks.boolean),
+    "time_limit": _limit,
+    "soft_time_limit": _limit,
+    "annotations": checks.anything,
+    "concurrency": checks.concurrency,
+    "pool": checks.one_of(POOLS),
+    "max_tasks_per_child": checks.none_if_zero(checks.whole(1)),
+    "max_memory_per_child": checks.none_if_zero(checks.whole(1)),
+    "lease": checks.seconds(0.1),
+    "renew_every": checks.seconds(0.01),
+    "poison_limit": checks.whole(1, 100),
+    "prefetch_multiplier": checks.whole(0),
+    "hijack_root_logger": checks.boolean,
+    "redirect_stdouts": checks.boolean,
+    "redirect_stdouts_level": checks.anything,
+    "log_color": checks.optional(checks.boolean),
+    "log_format": checks.optional(checks.text),
+    "task_log_format": checks.optional(checks.text),
+    "max_payload_bytes": checks.whole(100),
+    "max_log_bytes": checks.whole(0),
+    "result_expires": checks.none_if_zero(checks.seconds()),
+    "keep_failed": checks.none_if_zero(checks.seconds()),
+    "timezone": checks.time_zone,
+    "imports": checks.names,
+    "include": checks.names,
+    "beat_schedule": checks.mapping,
+}
+FIELDS = tuple(CHECKS)
+
+
+def checked(field: str, value: Any) -> Any:
+    """Return ``value`` as the field keeps it. Raises ``ValueError`` with what is expected instead."""
+    if field in ("annotations", "beat_schedule", "queues", "imports", "include") and value is None:
+        value = ()
+        if field in ("annotations", "beat_schedule"):
+            return {}
+    kept = CHECKS[field](value)
+    return 0 if field == "default_priority" and kept is None else kept
+
+
+def contradictions(settings: Settings) -> list[str]:
+    """Return a sentence for each pair of settings that cannot go together."""
+    found = []
+    if settings.soft_time_limit and settings.time_limit and settings.soft_time_limit > settings.time_limit:
+        found.append(
+            f"The soft time limit ({settings.soft_time_limit:g} s) is over the hard one ({settings.time_limit:g} s), so it would"
+            " never be reached. Make CELERY_TASK_SOFT_TIME_LIMIT the smaller of the two."
+        )
+    if settings.renew_every * 2 > settings.lease:
+        found.append(
+            f"A lease of {settings.lease:g} s that is renewed every {settings.renew_every:g} s does not outlive one missed renewal."
+            " Make CELERIAC['LEASE'] at least twice CELERIAC['RENEW_EVERY']."
+        )
+    return found

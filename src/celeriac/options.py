@@ -1,0 +1,156 @@
+"""The options of a call: which there are, and how each becomes a part of a job.
+
+What is given with the call wins over the task's own options, these over ``task_routes``, these over the settings (``lpmerge`` in
+celery.app.routes). None never overrides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from math import isfinite
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from celeriac.conf import Settings
+from celeriac.engine.errors import did_you_mean
+from celeriac.exceptions import NotInThisVersion, QueueNotFound
+
+USED = frozenset({
+    "countdown", "eta", "expires", "queue", "routing_key", "priority", "task_id", "headers", "time_limit", "soft_time_limit",
+    "ignore_result", "link", "link_error", "root_id", "parent_id", "group_id", "group_index", "add_to_parent",
+})  # fmt: skip
+
+IGNORED = frozenset({
+    "argsrepr", "app_id", "auto_delete", "cls", "compression", "compresslevel", "connection", "content_encoding", "content_type",
+    "correlation_id", "declare", "delivery_mode", "durable", "exchange", "exchange_type", "expiration", "immediate", "kwargsrepr",
+    "languages", "mandatory", "message_id", "now", "origin", "producer", "publisher", "replaced_task_nesting", "reply_to",
+    "result_cls", "retries", "retry", "retry_policy", "router", "serializer", "shadow", "stamped_headers", "stamps", "task_type",
+    "timestamp", "timeout", "type", "user_id",
+})  # fmt: skip
+"""Options of Celery about transport and looks; they change nothing here."""
+
+WORKFLOW = frozenset({"chain", "chord", "chord_size"})
+MAX_NAME = 255
+"""Characters of an id, a queue's or a task's name: what every broker keeps."""
+PRIORITIES = range(-100, 101)
+
+
+def refuse_unknown(options: Mapping[str, Any]) -> None:
+    """Raise ``TypeError`` for an option that neither Celery nor Celeriac has."""
+    for name in options:
+        if name in USED or name in IGNORED:
+            continue
+        if name in WORKFLOW:
+            if options[name]:
+                raise NotInThisVersion(f"The option {name!r} belongs to workflows, and these are not in this version.")
+            continue
+        raise TypeError(f"There is no option {name!r} for a call of a task.{did_you_mean(name, USED)}")
+
+
+def text(option: str, value: Any) -> str:
+    """Return an id or a name as every broker can keep it."""
+    named = str(value)
+    if not 0 < len(named) <= MAX_NAME or "\x00" in named or not named.isascii() and not _is_unicode(named):
+        raise ValueError(f"{option} is {_shortened(named)!r}; expected 1 to {MAX_NAME} characters, without NUL.")
+    return named
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shortened(value: str) -> str:
+    return value if len(value) <= 60 else value[:57] + "..."
+
+
+def queue_of(options: Mapping[str, Any], settings: Settings) -> str:
+    """Return the queue of a call. Raises ``QueueNotFound`` where only declared queues are allowed."""
+    chosen = options.get("queue")
+    if chosen is None:
+        chosen = options.get("routing_key")  # with Celery's direct exchange the routing key is the queue's name
+    if chosen is None:
+        chosen = settings.default_queue
+    queue = text("queue", getattr(chosen, "name", chosen))
+    if not settings.create_missing_queues and queue not in settings.queues and queue != settings.default_queue:
+        known = [settings.default_queue, *settings.queues]
+        raise QueueNotFound(f"There is no queue {queue!r} in CELERY_TASK_QUEUES.{did_you_mean(queue, known)}")
+    return queue
+
+
+def priority_of(options: Mapping[str, Any], settings: Settings) -> int:
+    """Return the priority of a call, the higher the more urgent."""
+    priority = options.get("priority")
+    if priority is None:
+        priority = settings.default_priority
+    if not isinstance(priority, int) or isinstance(priority, bool) or priority not in PRIORITIES:
+        raise ValueError(f"priority is {priority!r}; expected a whole number from -100 to 100, higher for more urgent.")
+    return -priority if settings.reverse_priority else priority
+
+
+def moment(option: str, value: Any, now: float, settings: Settings) -> float:
+    """Return a time as seconds since 1970 UTC.
+
+    ``value``: a number of seconds from now, a ``timedelta``, a ``datetime`` or its ISO 8601 text; without a zone it is in the
+    setting ``timezone``.
+    """
+    if isinstance(value, timedelta):
+        return now + value.total_seconds()
+    if isinstance(value, str):
+        value = _parsed(option, value)
+    if isinstance(value, datetime):
+        return (value.replace(tzinfo=ZoneInfo(settings.timezone)) if value.tzinfo is None else value).timestamp()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError(f"{option} is {value!r}; expected seconds from now, a timedelta, a datetime or its ISO 8601 text.")
+    return now + value
+
+
+def _parsed(option: str, value: str) -> datetime:
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{option} is {value!r}; expected a date and time in ISO 8601, such as 2026-11-21T04:39:50+00:00.") from None
+
+
+def run_at_of(options: Mapping[str, Any], now: float, settings: Settings) -> float | None:
+    """Return when the job is due, or None for at once."""
+    countdown = options.get("countdown")
+    if countdown:
+        if isinstance(countdown, str | datetime):
+            raise ValueError(f"countdown is {countdown!r}; expected seconds. A date and time is given as eta.")
+        due = moment("countdown", countdown, now, settings)
+    elif options.get("eta") is not None:
+        eta = options["eta"]
+        if not isinstance(eta, str | datetime):
+            raise ValueError(f"eta is {eta!r}; expected a datetime or its ISO 8601 text. Seconds from now are given as countdown.")
+        due = moment("eta", eta, now, settings)
+    else:
+        return None
+    return due if due > now else None
+
+
+def expires_of(options: Mapping[str, Any], now: float, settings: Settings) -> float | None:
+    """Return when the job expires, or None for never."""
+    expires = options.get("expires")
+    return None if expires is None else moment("expires", expires, now, settings)
+
+
+def limit(option: str, value: Any) -> float | None:
+    """Return a time limit in seconds."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
+        raise ValueError(f"{option} is {value!r}; expected a number of seconds.")
+    return float(value) or None
+
+
+def check_limits(soft: float | None, hard: float | None) -> None:
+    """Raise ``ValueError`` for a soft limit that would never be reached."""
+    if soft and hard and soft > hard:
+        raise ValueError(f"soft_time_limit ({soft:g} s) must be less than or equal to time_limit ({hard:g} s).")

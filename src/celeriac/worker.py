@@ -1,0 +1,309 @@
+"""The project as the engine's worker sees it: found, imported, checked, and turned into options."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import django
+from django.core import checks
+from django.db import connections, reset_queries
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from celeriac import signals
+from celeriac.app import Celery, current_app
+from celeriac.cli.worker import Flags
+from celeriac.conf import Settings
+from celeriac.engine.brokers.base import Unpark
+from celeriac.engine.brokers.factory import connect
+from celeriac.engine.clock import SystemClock
+from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, SchemaMissing, did_you_mean
+from celeriac.engine.job import State
+from celeriac.engine.options import WorkerOptions
+from celeriac.engine.worker import logs
+from celeriac.engine.worker.attempt import AttemptRunner
+from celeriac.engine.worker.joblog import JobLogHandler
+from celeriac.engine.worker.project import Project
+from celeriac.followups import build_follow_ups
+
+logger = logging.getLogger("celeriac.worker")
+
+DAY = 86_400.0
+KEEP_CONNECTION = 30.0
+"""Seconds for which a connection that Django would close at once (CONN_MAX_AGE = 0) is kept for the next jobs."""
+OTHER_POOLS = {"eventlet": "asyncio", "gevent": "asyncio", "processes": "prefork"}
+
+
+class DjangoProject:
+    """A Django project whose tasks are registered in ``app``. Implements the engine's ``Project``."""
+
+    def __init__(self, app: Celery, options: WorkerOptions) -> None:
+        self.app = app
+        self.registry = app.registry
+        self.options = options
+
+    def connect(self) -> Any:
+        return connect(self.options.broker).clone()
+
+    def runner(self, **parts: Any) -> AttemptRunner:
+        return AttemptRunner(
+            self.registry, SystemClock(), observers=signals.observers(), follow_ups=build_follow_ups, **parts
+        )
+
+    def started(self, role: str) -> None:
+        connections.close_all()
+        if role == "child":
+            signals.worker_process_init.send(sender=None)
+
+    def leaving(self, role: str) -> None:
+        if role == "child":
+            signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
+        connections.close_all()
+
+    def between_jobs(self) -> None:
+        reset_queries()
+        for connection in connections.all(initialized_only=True):
+            if connection.connection is not None and not connection.in_atomic_block and _is_stale(connection):
+                connection.close()
+
+
+def _is_stale(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether a connection is broken or past its age. Django would close it after each request; here after 30 s at least."""
+    if connection.errors_occurred:
+        if not connection.is_usable():
+            return True
+        connection.errors_occurred = False
+    return connection.close_at is not None and time.monotonic() >= connection.close_at + KEEP_CONNECTION
+
+
+# -- finding and importing ----------------------------------------------------------------------------------------------------
+
+
+def load_project(flags: Flags) -> Project:
+    """Import the project that the flags or the environment name, and return it with the worker's options."""
+    for entry in reversed(flags.path):
+        if entry not in sys.path:
+            sys.path.insert(0, entry)
+    app = find_app(flags.app) if flags.app else None
+    set_up_django()
+    app = app or current_app._get_current_object()
+    app.finalize()
+    app.loader_import_default_modules()
+    settings = app.conf.settings
+    set_up_logging(settings, flags)
+    run_checks(app)
+    options = options_for(app, settings, flags)
+    resume_parked(app, options)
+    connections.close_all()
+    return DjangoProject(app, options)
+
+
+def find_app(name: str) -> Celery | None:
+    """Return the Celery object that ``-A`` names; None for a Django project that has none.
+
+    ``proj`` finds ``proj.celery:app``, ``proj:celery_app`` and ``proj:app``; ``proj.queue:worker_app`` is taken as it is written.
+    """
+    module_name, _, attribute = name.partition(":")
+    module = _import(module_name, name)
+    if attribute:
+        found = getattr(module, attribute, None)
+        if not isinstance(found, Celery):
+            raise ImproperlyConfigured(
+                f"-A {name}: {module_name} has no Celery object called {attribute!r}.{did_you_mean(attribute, dir(module))}"
+            )
+        return found
+    return _app_in(module) or _app_of_package(module)
+
+
+def _import(module_name: str, asked: str) -> ModuleType:
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise
+        raise ImproperlyConfigured(
+            f"-A {asked}: there is no module {error.name!r} to import from {Path.cwd()}.{_where_it_is(error.name)}"
+        ) from None
+
+
+def _where_it_is(name: str) -> str:
+    """Return the command that goes to the folder that has the package, where it is near."""
+    for folder in (*Path.cwd().parents[:2], *(child for child in Path.cwd().iterdir() if child.is_dir())):
+        if (folder / name / "__init__.py").exists() or (folder / f"{name}.py").exists():
+            return f" Go to its folder first: cd {folder}"
+    return " Start the worker in the folder that has manage.py."
+
+
+def _app_in(module: ModuleType) -> Celery | None:
+    for attribute in ("app", "celery_app", "celery"):
+        found = getattr(module, attribute, None)
+        if isinstance(found, Celery):
+            return found
+    return None
+
+
+def _app_of_package(module: ModuleType) -> Celery | None:
+    if not hasattr(module, "__path__"):
+        return None
+    if importlib.util.find_spec(f"{module.__name__}.celery") is not None:
+        return _app_in(importlib.import_module(f"{module.__name__}.celery"))
+    if "DJANGO_SETTINGS_MODULE" not in os.environ and importlib.util.find_spec(f"{module.__name__}.settings") is not None:
+        os.environ["DJANGO_SETTINGS_MODULE"] = f"{module.__name__}.settings"
+    return None
+
+
+def set_up_django() -> None:
+    """Run ``django.setup()``. Without settings, use what the manage.py of this folder says."""
+    if "DJANGO_SETTINGS_MODULE" not in os.environ:
+        found = _settings_of_manage_py(Path("manage.py"))
+        if found is None:
+            raise ImproperlyConfigured(
+                f"No Django settings: DJANGO_SETTINGS_MODULE is not set, -A names no project, and {Path.cwd()} has no manage.py."
+                " Start the worker in the project's folder: cd <project> && celeriac -A <project> worker"
+            )
+        os.environ["DJANGO_SETTINGS_MODULE"] = found
+    django.setup()
+
+
+def _settings_of_manage_py(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if "DJANGO_SETTINGS_MODULE" in line:
+            parts = line.replace("'", '"').split('"')
+            return parts[3] if len(parts) > 3 else None
+    return None
+
+
+# -- checking and options -----------------------------------------------------------------------------------------------------
+
+
+def set_up_logging(settings: Settings, flags: Flags) -> None:
+    """Send the log to standard error in the worker's form, unless the project connects to ``setup_logging``."""
+    if signals.setup_logging.receivers:
+        signals.setup_logging.send(sender=None, loglevel=flags.loglevel, logfile=None, format=flags.log_format, colorize=False)
+    elif settings.hijack_root_logger:
+        logs.configure(flags.loglevel, flags.log_format)
+    logging.getLogger().addHandler(JobLogHandler(settings.max_log_bytes))
+
+
+def run_checks(app: Celery) -> None:
+    """Run Django's system checks and say what the settings are worth. Raises ``ImproperlyConfigured`` for errors."""
+    found = checks.run_checks()
+    errors = [str(problem) for problem in found if problem.is_serious() and not problem.is_silenced()]
+    if errors:
+        raise ImproperlyConfigured("\n".join(errors))
+    reading = app.conf.read()
+    for warning in (*reading.warnings, *reading.notes):
+        logger.warning("%s", warning)
+
+
+def options_for(app: Celery, settings: Settings, flags: Flags) -> WorkerOptions:
+    """Return what the worker is told: the command line over the settings over the defaults."""
+    pool = flags.pool or settings.pool
+    if pool in OTHER_POOLS:
+        logger.warning("--pool %s: Celeriac runs such tasks in its %s pool.", pool, OTHER_POOLS[pool])
+    pool = OTHER_POOLS.get(pool, pool)
+    app.conf.update({name: getattr(flags, name) for name in ("time_limit", "soft_time_limit") if getattr(flags, name) is not None})
+    return WorkerOptions(
+        name=node_name(flags.hostname),
+        pool=pool,
+        concurrency=1 if pool == "solo" else flags.concurrency or settings.concurrency or os.cpu_count() or 2,
+        queues=queues_for(app, settings, flags),
+        broker=settings.broker_url,
+        tasks=sorted(name for name in app.registry if not name.startswith("celery.")),
+        max_tasks_per_child=flags.max_tasks_per_child or settings.max_tasks_per_child,
+        max_memory_per_child=flags.max_memory_per_child or settings.max_memory_per_child,
+        lease=settings.lease,
+        renew_every=settings.renew_every,
+        poison_limit=settings.poison_limit,
+        keep=ages(settings),
+        max_log_bytes=settings.max_log_bytes,
+        summary=[f"  broker  {describe_broker(settings.broker_url)}"],
+    )
+
+
+def ages(settings: Settings) -> dict[str, float]:
+    """Return how long ended jobs are kept, in seconds by state. A state without an age is kept for ever."""
+    kept: dict[str, float] = {}
+    if settings.result_expires is not None:
+        kept[State.SUCCEEDED.value] = settings.result_expires
+    if settings.keep_failed is not None:
+        kept |= dict.fromkeys((State.FAILED.value, State.CANCELLED.value, State.EXPIRED.value), settings.keep_failed * DAY)
+    return kept
+
+
+def node_name(given: str | None) -> str:
+    """Return the worker's name: Celery's ``name@host``, with %h, %n and %d filled in."""
+    host = socket.gethostname()
+    name, _, domain = host.partition(".")
+    text = (given or "celeriac@%h").replace("%h", host).replace("%n", name).replace("%d", domain)
+    return text if "@" in text else f"{text}@{host}"
+
+
+def declared_queues(app: Celery, settings: Settings) -> list[str]:
+    """Return every queue the project names: the default one, ``task_queues``, the routes', and the tasks' own."""
+    of_tasks = (getattr(app.registry[name], "queue", None) for name in app.registry)
+    named = [settings.default_queue, *settings.queues, *(queue for queue in of_tasks if queue), *routed(settings.routes)]
+    return list(dict.fromkeys(named))
+
+
+def routed(routes: Any) -> Iterable[str]:
+    """Return the queues that ``task_routes`` names, as far as it is written down rather than computed."""
+    targets = routes.values() if isinstance(routes, dict) else ()
+    for target in targets:
+        queue = target.get("queue") if isinstance(target, dict) else target
+        if isinstance(queue, str):
+            yield queue
+
+
+def queues_for(app: Celery, settings: Settings, flags: Flags) -> list[str]:
+    """Return the queues this worker serves. Without -Q, all that the project names, so that no job waits for nobody."""
+    declared = declared_queues(app, settings)
+    for queue in flags.queues or ():
+        hint = did_you_mean(queue, declared) if queue not in declared else ""
+        if hint:
+            logger.warning("-Q %s: no task and no setting names this queue.%s", queue, hint)
+    excluded = flags.exclude_queues or ()
+    return [queue for queue in flags.queues or declared if queue not in excluded]
+
+
+def describe_broker(url: str) -> str:
+    """Return the broker in a few words for the start-up text."""
+    if not url.startswith("django://"):
+        return url
+    alias = url.removeprefix("django://").strip("/") or "default"
+    connection = connections[alias]
+    where = connection.settings_dict["NAME"]
+    return f"{url} ({connection.display_name}: {where}; jobs commit with the caller's transaction)"
+
+
+def resume_parked(app: Celery, options: WorkerOptions) -> None:
+    """Let jobs wait again that were parked because no worker knew their task: this one does. Checks the tables on the way."""
+    broker = connect(options.broker)
+    try:
+        broker.open()
+        names = sorted({job.task for job in broker.find({"state": State.PARKED}, 1000)} & set(app.registry))
+        unknown_before = tuple(name for name in names if _was_unknown(broker, name))
+        if unknown_before:
+            logger.warning("%d parked jobs wait again: their tasks are known now.", broker.control(Unpark(tasks=unknown_before)))
+    except SchemaMissing:
+        raise
+    except BrokerUnavailable as error:
+        logger.warning("%s The worker starts and waits for it.", error)
+    finally:
+        broker.close()
+
+
+def _was_unknown(broker: Any, task: str) -> bool:
+    parked = broker.find({"state": State.PARKED, "task": task}, 1)
+    attempts = broker.attempts(parked[0].id) if parked else []
+    return bool(attempts) and attempts[-1].failure is not None and attempts[-1].failure.type == "NotRegistered"
