@@ -18,7 +18,7 @@ from pathlib import Path
 from driver.ports import HOST
 
 MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
-PREPARING, STARTING, STOPPING = 60.0, 30.0, 15.0  # the most seconds each may take
+PREPARING, STARTING, STOPPING = 60.0, 30.0, 45.0  # the most seconds each may take
 POLL = 0.05
 
 
@@ -66,7 +66,18 @@ class Site:
 
     def start(self) -> None:
         """Start web server and worker, and return when the site answers."""
-        command = [sys.executable, str(MANAGE), "celeriac", "up", f"{HOST}:{self.port}"]
+        command = [
+            sys.executable,
+            str(MANAGE),
+            "celeriac",
+            "up",
+            "--bind",
+            f"{HOST}:{self.port}",
+            "--concurrency",
+            "2",
+            "--loglevel",
+            "info",
+        ]
         with self.log.open("wb") as log:
             # A session of its own: Ctrl-C then reaches the demo alone, which stops the site in its own time.
             self.process = subprocess.Popen(

@@ -29,17 +29,21 @@ class Status:
         return round(100 * self.done / self.total) if self.total else 0
 
 
-def look_up(job_id: str) -> Status:
-    """Ask the store. Any process can: an id is all it takes."""
+def look_up(job_id: str) -> Status | None:
+    """Ask the store; None for an id that it does not know. Any process can ask: an id is all it takes."""
     job = AsyncResult(job_id)
+    if not job.exists():
+        return None
+    # Asked first: an ended job is not read again, so that all the rest is of one moment.
+    finished = job.ready()
     progress = job.progress or {}
     return Status(
         id=job_id,
         state=job.state,
-        finished=job.ready(),
-        done=progress.get("done", 0),
-        total=progress.get("total", 0),
-        message=progress.get("message", ""),
+        finished=finished,
+        done=progress.get("done") or 0,
+        total=progress.get("total") or 0,
+        message=progress.get("message") or "",
         result=in_words(job.result) if job.successful() else "",
         error=str(job.result) if job.state in {"FAILURE", "RETRY", "REVOKED"} else "",
     )

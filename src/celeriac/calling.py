@@ -16,7 +16,6 @@ from celeriac.engine.request import iso, running_request
 
 if TYPE_CHECKING:
     from celeriac.app import Celery
-    from celeriac.conf import Settings
     from celeriac.task import Task
 
 EXECUTION_OPTIONS = (
@@ -35,7 +34,9 @@ class Plan:
 
     def __init__(self, app: Celery, name: str, task: Task[Any, Any] | None, version: int) -> None:
         self.version = version
-        own = {} if task is None else {key: value for key in EXECUTION_OPTIONS if (value := getattr(task, key, None)) is not None}
+        own = (
+            {} if task is None else {key: value for key in EXECUTION_OPTIONS if (value := getattr(task, key, None)) is not None}
+        )
         for limit in ("time_limit", "soft_time_limit"):
             own.pop(limit, None)  # the worker reads these from the task itself
         self.dynamic = app.router.dynamic
@@ -51,13 +52,22 @@ _EMBEDDED = ("time_limit", "soft_time_limit", "ignore_result", "link", "link_err
 
 
 def build_job(
-    app: Celery, name: str, task: Task[Any, Any] | None, args: Sequence[Any], kwargs: Mapping[str, Any], options: dict[str, Any]
+    app: Celery,
+    name: str,
+    task: Task[Any, Any] | None,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: dict[str, Any],
+    marks: dict[str, Any] | None = None,
 ) -> Job:
-    """Return the job of a call. Raises ``TypeError`` or ``ValueError`` for arguments and options that cannot be."""
+    """Return the job of a call. ``marks`` travel with the arguments, for us alone.
+
+    Raises ``TypeError`` or ``ValueError`` for arguments and options that cannot be.
+    """
     settings = app.settings
     plan = app.plan(name, task)
     if options or not plan.simple:
-        job = _build_with_options(app, plan, name, task, args, kwargs, options)
+        job = _build_with_options(app, plan, name, task, args, kwargs, options, marks)
     else:
         payload = encode_payload(name, args, kwargs, None, settings.max_payload_bytes)
         job = Job(id=new_id(), task=name, queue=plan.queue, payload=payload, priority=plan.priority)
@@ -76,6 +86,7 @@ def _build_with_options(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     options: dict[str, Any],
+    marks: dict[str, Any] | None,
 ) -> Job:
     opts.refuse_unknown(options)
     settings = app.settings
@@ -89,7 +100,7 @@ def _build_with_options(
         id=new_id() if merged.get("task_id") is None else opts.text("task_id", merged["task_id"]),
         task=opts.text("The task's name", name),
         queue=opts.queue_of(merged, settings),
-        payload=encode_payload(name, args, kwargs, embedded(app, task, merged), settings.max_payload_bytes),
+        payload=encode_payload(name, args, kwargs, embedded(task, merged, marks), settings.max_payload_bytes),
         priority=opts.priority_of(merged, settings),
         state=State.WAITING if run_at is None else State.SCHEDULED,
         run_at=run_at,
@@ -102,11 +113,13 @@ def _build_with_options(
     )
 
 
-def embedded(app: Celery, task: Task[Any, Any] | None, options: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what travels with the arguments, or None: limits and links of this call."""
+def embedded(
+    task: Task[Any, Any] | None, options: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """Return what travels with the arguments, or None: limits and links of this call, over those of ``before``."""
+    embed: dict[str, Any] = dict(before or ())
     if not any(options.get(key) is not None for key in _EMBEDDED):
-        return None
-    embed: dict[str, Any] = {}
+        return embed or None
     for name in ("time_limit", "soft_time_limit"):
         if (seconds := opts.limit(name, options.get(name))) is not None:
             embed[name] = seconds

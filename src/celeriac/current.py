@@ -1,6 +1,7 @@
 """What a process has one of: the current app, the tasks shared by all apps, the task that runs.
 
-There is always a current app: the one made last by ``Celery(...)``, else a default one that reads Django's settings. It is one for
+There is always a current app: the one made last by ``Celery(...)``, else a default one that reads Django's settings. It is one
+for
 the whole process, every thread included.
 """
 
@@ -19,25 +20,30 @@ if TYPE_CHECKING:
 _lock = threading.RLock()
 _apps: weakref.WeakSet[Celery] = weakref.WeakSet()
 _shared: dict[str, Task[Any, Any]] = {}
-_current: Celery | None = None
-_default: Celery | None = None
+
+
+class _Chosen:
+    current: Celery | None = None
+    default: Celery | None = None
+
+
+_chosen = _Chosen()
 
 
 def current_app() -> Celery:
     """Return the current app, the default one where no other was made."""
-    return _current or default_app()
+    return _chosen.current or default_app()
 
 
 def default_app() -> Celery:
     """Return the app that serves a project without a ``Celery(...)`` of its own."""
-    global _default
-    if _default is None:
+    if _chosen.default is None:
         with _lock:
-            if _default is None:
+            if _chosen.default is None:
                 from celeriac.app import Celery  # the app's module imports this one
 
-                _default = Celery("default", set_as_current=False)
-    return _default
+                _chosen.default = Celery("default", set_as_current=False)
+    return _chosen.default
 
 
 def app_or_default(app: Any = None) -> Any:
@@ -47,8 +53,7 @@ def app_or_default(app: Any = None) -> Any:
 
 def set_current_app(app: Celery | None) -> None:
     """Make ``app`` the current one; None returns to the default."""
-    global _current
-    _current = app
+    _chosen.current = app
 
 
 def is_current(app: Celery) -> bool:

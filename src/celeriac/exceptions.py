@@ -40,6 +40,11 @@ class TaskFailed(CeleriacError):
 
     original: str = ""
     """The dotted name of the original class."""
+    message: str = ""
+    """The original's text."""
+
+    def __str__(self) -> str:
+        return self.message or super().__str__()
 
 
 class QueueNotFound(KeyError):

@@ -9,7 +9,7 @@ from typing import Any
 class Proxy:
     """Acts as whatever ``local()`` returns at the moment."""
 
-    __slots__ = ("__dict__", "_Proxy__local")
+    __slots__ = ("_Proxy__local", "__dict__")
 
     def __init__(self, local: Callable[[], Any], name: str = "") -> None:
         object.__setattr__(self, "_Proxy__local", local)

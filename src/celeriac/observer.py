@@ -51,9 +51,7 @@ def _tell_trouble(attempt: Attempt) -> None:
             terminated=state is State.CANCELLED, expired=state is State.EXPIRED,
         )  # fmt: skip
     elif state is State.PARKED and attempt.task is None and signals.task_unknown.receivers:
-        signals.task_unknown.send(
-            sender=None, name=attempt.job.task, id=attempt.job.id, message=attempt.job, exc=attempt.error
-        )
+        signals.task_unknown.send(sender=None, name=attempt.job.task, id=attempt.job.id, message=attempt.job, exc=attempt.error)
     elif state is State.WAITING and signals.task_rejected.receivers:
         signals.task_rejected.send(sender=attempt.task, message=attempt.job, exc=attempt.error)
 

@@ -1,6 +1,7 @@
 """The options of a call: which there are, and how each becomes a part of a job.
 
-What is given with the call wins over the task's own options, these over ``task_routes``, these over the settings (``lpmerge`` in
+What is given with the call wins over the task's own options, these over ``task_routes``, these over the settings (``lpmerge``
+in
 celery.app.routes). None never overrides.
 """
 
@@ -22,11 +23,11 @@ USED = frozenset({
 })  # fmt: skip
 
 IGNORED = frozenset({
-    "argsrepr", "app_id", "auto_delete", "cls", "compression", "compresslevel", "connection", "content_encoding", "content_type",
-    "correlation_id", "declare", "delivery_mode", "durable", "exchange", "exchange_type", "expiration", "immediate", "kwargsrepr",
-    "languages", "mandatory", "message_id", "now", "origin", "producer", "publisher", "replaced_task_nesting", "reply_to",
-    "result_cls", "retries", "retry", "retry_policy", "router", "serializer", "shadow", "stamped_headers", "stamps", "task_type",
-    "timestamp", "timeout", "type", "user_id",
+    "app_id", "argsrepr", "auto_delete", "cls", "compression", "compresslevel", "connection", "content_encoding",
+    "content_type", "correlation_id", "declare", "delivery_mode", "durable", "exchange", "exchange_type", "expiration",
+    "immediate", "kwargsrepr", "languages", "mandatory", "message_id", "now", "origin", "producer", "publisher",
+    "replaced_task_nesting", "reply_to", "result_cls", "retries", "retry", "retry_policy", "router", "serializer",
+    "shadow", "stamped_headers", "stamps", "task_type", "timeout", "timestamp", "type", "user_id",
 })  # fmt: skip
 """Options of Celery about transport and looks; they change nothing here."""
 
@@ -51,7 +52,7 @@ def refuse_unknown(options: Mapping[str, Any]) -> None:
 def text(option: str, value: Any) -> str:
     """Return an id or a name as every broker can keep it."""
     named = str(value)
-    if not 0 < len(named) <= MAX_NAME or "\x00" in named or not named.isascii() and not _is_unicode(named):
+    if not 0 < len(named) <= MAX_NAME or "\x00" in named or not _is_unicode(named):
         raise ValueError(f"{option} is {_shortened(named)!r}; expected 1 to {MAX_NAME} characters, without NUL.")
     return named
 
@@ -113,7 +114,9 @@ def _parsed(option: str, value: str) -> datetime:
     try:
         return datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"{option} is {value!r}; expected a date and time in ISO 8601, such as 2026-11-21T04:39:50+00:00.") from None
+        raise ValueError(
+            f"{option} is {value!r}; expected a date and time in ISO 8601, such as 2026-11-21T04:39:50+00:00."
+        ) from None
 
 
 def run_at_of(options: Mapping[str, Any], now: float, settings: Settings) -> float | None:
@@ -126,7 +129,9 @@ def run_at_of(options: Mapping[str, Any], now: float, settings: Settings) -> flo
     elif options.get("eta") is not None:
         eta = options["eta"]
         if not isinstance(eta, str | datetime):
-            raise ValueError(f"eta is {eta!r}; expected a datetime or its ISO 8601 text. Seconds from now are given as countdown.")
+            raise ValueError(
+                f"eta is {eta!r}; expected a datetime or its ISO 8601 text. Seconds from now are given as countdown."
+            )
         due = moment("eta", eta, now, settings)
     else:
         return None

@@ -35,9 +35,10 @@ class Signal:
     def connect(
         self, receiver: Receiver | None = None, sender: Any = None, weak: bool = False, dispatch_uid: Any = None, **_: Any
     ) -> Any:
-        """Call ``receiver`` when this happens, only for ``sender`` where that is given. Also a decorator, with or without arguments.
+        """Call ``receiver`` when this happens, only for ``sender`` where that is given.
 
-        With ``weak`` a receiver is forgotten once nothing else refers to it. A receiver connected twice is called once.
+        Also a decorator, with or without arguments. With ``weak`` a receiver is forgotten once nothing else refers to it. A
+        receiver connected twice is called once.
         """
         if receiver is None:
             return lambda function: self.connect(function, sender, weak, dispatch_uid)
@@ -47,7 +48,9 @@ class Signal:
                 self.receivers = (*self.receivers, connection)
         return receiver
 
-    def disconnect(self, receiver: Receiver | None = None, sender: Any = None, weak: Any = None, dispatch_uid: Any = None) -> bool:
+    def disconnect(
+        self, receiver: Receiver | None = None, sender: Any = None, weak: Any = None, dispatch_uid: Any = None
+    ) -> bool:
         """Do not call it any more. Returns whether it was connected."""
         key = _key(receiver, sender, dispatch_uid)
         with self._lock:
@@ -83,7 +86,7 @@ class Signal:
 def _key(receiver: Receiver | None, sender: Any, dispatch_uid: Any) -> Any:
     if dispatch_uid is not None:
         return (dispatch_uid, _sender_key(sender))
-    if hasattr(receiver, "__self__") and hasattr(receiver, "__func__"):
+    if receiver is not None and hasattr(receiver, "__self__") and hasattr(receiver, "__func__"):
         return (id(receiver.__self__), id(receiver.__func__), _sender_key(sender))
     return (id(receiver), _sender_key(sender))
 
@@ -95,7 +98,11 @@ def _sender_key(sender: Any) -> Any:
 def _reference(receiver: Receiver, weak: bool) -> Callable[[], Receiver | None]:
     if not weak:
         return lambda: receiver
-    return weakref.WeakMethod(receiver) if hasattr(receiver, "__self__") and hasattr(receiver, "__func__") else weakref.ref(receiver)
+    return (
+        weakref.WeakMethod(receiver)
+        if hasattr(receiver, "__self__") and hasattr(receiver, "__func__")
+        else weakref.ref(receiver)
+    )
 
 
 def _meant(wanted: Any, sender: Any) -> bool:

@@ -1,5 +1,6 @@
-"""Settings: one validated object (``settings.py``), read from Django's and Celery's names (``reading.py``), shown under
-Celery's names as ``app.conf`` (``view.py``).
+"""Settings: one validated object.
+
+``settings.py`` holds it, ``reading.py`` makes it of Django's and Celery's names, ``view.py`` shows it as ``app.conf``.
 """
 
 from __future__ import annotations

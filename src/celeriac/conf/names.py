@@ -129,8 +129,8 @@ UNUSED: Mapping[str, Unused] = {
 """Celery's name -> what it would be there. Accepted, kept for whoever reads ``app.conf``, without effect."""
 
 FAMILIES = (
-    "arangodb_", "azureblockblob_", "broker_", "cache_backend", "cassandra_", "control_", "cosmosdbsql_", "couchbase_", "database_",
-    "dynamodb_", "elasticsearch_", "event_", "gcs_", "mongodb_", "redis_", "result_backend_", "s3_", "security_",
+    "arangodb_", "azureblockblob_", "broker_", "cache_backend", "cassandra_", "control_", "cosmosdbsql_", "couchbase_",
+    "database_", "dynamodb_", "elasticsearch_", "event_", "gcs_", "mongodb_", "redis_", "result_backend_", "s3_", "security_",
 )  # fmt: skip
 """What options of transports and of other result backends begin with. Without effect here."""
 

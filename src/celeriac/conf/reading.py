@@ -17,7 +17,10 @@ _OURS = ("CELERY_", "CELERYD_", "CELERYBEAT_", "CELERYMON_", "CELERYEV_", "BROKE
 
 
 class Source(NamedTuple):
-    """Settings as they were written. ``owned``: the name of each is surely meant for us, so that an unknown one is a mistake."""
+    """Settings as they were written.
+
+    ``owned``: the name of each is surely meant for us, so that an unknown one is a mistake.
+    """
 
     values: Mapping[str, Any]
     namespace: str | None = None
@@ -44,14 +47,14 @@ class Reading(msgspec.Struct):
         """Read every setting of a source that has one of Celery's names."""
         for name, value in source.values.items():
             known = canonical(name, source.namespace)
-            if known in USED:
+            if known is None:
+                self._unknown(name, value, source)
+            elif known in USED:
                 self.take_field(USED[known], value, name)
-            elif known is not None:
+            else:
                 self.extra[known] = value
                 if known in UNUSED and UNUSED[known].why and value != UNUSED[known].default:
                     self.notes.append(f"{name} is not used: {UNUSED[known].why}")
-            else:
-                self._unknown(name, value, source)
 
     def _unknown(self, name: str, value: Any, source: Source) -> None:
         lower = name.lower()
@@ -83,13 +86,15 @@ class Reading(msgspec.Struct):
         self.errors += contradictions(self.settings)
         backend = self.settings.result_backend
         if isinstance(backend, str) and backend not in DISABLED and not backend.startswith(("django://", "memory://")):
-            self.notes.append(f"CELERY_RESULT_BACKEND ({_without_password(backend)}) is not used: results are kept with their jobs.")
+            self.notes.append(
+                f"CELERY_RESULT_BACKEND ({_without_password(backend)}) is not used: results are kept with their jobs."
+            )
         if self.settings.beat_schedule:
             self.notes.append("CELERY_BEAT_SCHEDULE is read but not run: schedules come with a later version.")
         if self.settings.acks_late is False:
             self.notes.append(
-                "CELERY_TASK_ACKS_LATE = False is not used: jobs run at least once. A task that must run at most once says so itself:"
-                " @shared_task(acks_late=False)."
+                "CELERY_TASK_ACKS_LATE = False is not used: jobs run at least once. A task that must run at most once says so"
+                " itself: @shared_task(acks_late=False)."
             )
         return self
 
@@ -127,7 +132,8 @@ def _without_password(url: str) -> str:
 def source_of(origin: Any, namespace: str | None = None) -> Source:
     """Return the settings of what ``config_from_object`` takes: an object, a module, a dict, or the dotted name of one.
 
-    ``"django.conf:settings"`` and ``"proj.celeryconfig"`` are names. Raises ``ImproperlyConfigured`` for one that cannot be imported.
+    ``"django.conf:settings"`` and ``"proj.celeryconfig"`` are names. Raises ``ImproperlyConfigured`` for one that cannot be
+    imported.
     """
     found = _import(origin) if isinstance(origin, str) else origin
     if isinstance(found, Mapping):

@@ -1,4 +1,4 @@
-"""Celery's ``task_routes``: which queue, and which other options, a task gets by its name or by a function (celery.app.routes)."""
+"""Celery's ``task_routes``: the queue, and other options, that a task gets by its name or by a function (celery.app.routes)."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def _route(route: Any) -> Route:
     if hasattr(route, "route_for_task"):
         return _by_class(route)
     if not callable(route):
-        raise ImproperlyConfigured(f"{route!r} in CELERY_TASK_ROUTES is neither a dict nor a function nor the dotted name of one.")
+        raise ImproperlyConfigured(
+            f"{route!r} in CELERY_TASK_ROUTES is neither a dict nor a function nor the dotted name of one."
+        )
     return route  # type: ignore[no-any-return]  # narrowed to a callable, and mypy keeps Any
 
 

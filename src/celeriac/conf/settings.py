@@ -105,7 +105,7 @@ CHECKS: Mapping[str, Check] = {
     "acks_late": checks.optional(checks.boolean),
     "time_limit": _limit,
     "soft_time_limit": _limit,
-    "annotations": checks.anything,
+    "annotations": checks.mapping,
     "concurrency": checks.concurrency,
     "pool": checks.one_of(POOLS),
     "max_tasks_per_child": checks.none_if_zero(checks.whole(1)),
@@ -147,12 +147,12 @@ def contradictions(settings: Settings) -> list[str]:
     found = []
     if settings.soft_time_limit and settings.time_limit and settings.soft_time_limit > settings.time_limit:
         found.append(
-            f"The soft time limit ({settings.soft_time_limit:g} s) is over the hard one ({settings.time_limit:g} s), so it would"
-            " never be reached. Make CELERY_TASK_SOFT_TIME_LIMIT the smaller of the two."
+            f"The soft time limit ({settings.soft_time_limit:g} s) is over the hard one ({settings.time_limit:g} s), so it"
+            " would never be reached. Make CELERY_TASK_SOFT_TIME_LIMIT the smaller of the two."
         )
     if settings.renew_every * 2 > settings.lease:
         found.append(
-            f"A lease of {settings.lease:g} s that is renewed every {settings.renew_every:g} s does not outlive one missed renewal."
-            " Make CELERIAC['LEASE'] at least twice CELERIAC['RENEW_EVERY']."
+            f"A lease of {settings.lease:g} s that is renewed every {settings.renew_every:g} s does not outlive one missed"
+            " renewal. Make CELERIAC['LEASE'] at least twice CELERIAC['RENEW_EVERY']."
         )
     return found

@@ -144,14 +144,14 @@ class Conf:
         return self[name]
 
     def _find(self, name: str) -> Any:
-        known = canonical(name)
-        field = USED.get(known or "", name)
+        known = canonical(name) or name
+        field = USED.get(known, name)
         reading = self.read()
         if field in FIELDS:
             return getattr(reading.settings, field)
         if known in UNUSED:
             return reading.extra.get(known, UNUSED[known].default)
-        return reading.extra.get(known or name, _ABSENT)
+        return reading.extra.get(known, _ABSENT)
 
     @staticmethod
     def _check(name: str, value: Any) -> None:

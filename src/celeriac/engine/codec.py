@@ -180,8 +180,23 @@ def encode_payload(
     return payload
 
 
+def tagged(value: Any, where: str) -> Any:
+    """Return ``value`` as plain JSON, with tags for what JSON has no word for.
+
+    Raises ``TypeError``, beginning with ``where``.
+    """
+    return _decode(_to_json(value, where, _RESULT_HINT))
+
+
+untagged = _untag
+"""What ``tagged`` was given. Raises ``ValueError``, ``TypeError`` or ``KeyError`` for tags that ``tagged`` did not write."""
+
+
 def plain_headers(task: str, headers: Any) -> dict[str, Any]:
-    """Return a call's headers as they are kept beside the job: plain JSON, without tags. Raises ``TypeError`` for anything else."""
+    """Return a call's headers as they are kept beside the job: plain JSON, without tags.
+
+    Raises ``TypeError`` for anything else.
+    """
     data = _to_json(headers, f"{task}: headers", _HEADER_HINT)
     decoded = _decode(data)
     if type(decoded) is not dict or b'"__type__"' in data:

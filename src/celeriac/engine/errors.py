@@ -93,10 +93,15 @@ class UnreadablePayload(CeleriacError, ValueError):
 
 
 class JobParked(CeleriacError):
-    """The job cannot run as it is, so there is no result: its task is unknown, its message unreadable, or it killed its processes."""
+    """The job cannot run as it is, so there is no result.
+
+    Its task is unknown, its message unreadable, or it killed its processes.
+    """
 
     def __init__(self, id: str, task: str, reason: str) -> None:
-        super().__init__(f"The job {task}[{id}] is parked: {reason} It waits for a person; once the cause is mended, resume it.")
+        super().__init__(
+            f"The job {task}[{id}] is parked: {reason} It waits for a person; once the cause is mended, resume it."
+        )
 
 
 class ResultNotEncodable(CeleriacError, TypeError):

@@ -9,27 +9,40 @@ import threading
 import time
 
 _now = time.time_ns
-_bits = random.Random(os.urandom(32))
-_lock = threading.Lock()
-_last = 0
 
 _VERSION = 0x7 << 76
 _VARIANT = 0x2 << 62
 
 
-def new_id() -> str:
-    """Return a new UUIDv7 as text, greater than every one made before in this process. About a microsecond; any thread, any fork.
+class _Sequence:
+    """What makes an id greater than the one before: ``last``, 48 bits of milliseconds and 12 of the millisecond's fraction."""
 
-    48 bits of milliseconds, 12 bits of the millisecond's fraction, 62 random bits.
-    """
-    global _last
+    def __init__(self) -> None:
+        self.last = 0
+        self.lock = threading.Lock()
+        self.bits = random.Random(os.urandom(32)).getrandbits
+
+    def restart(self) -> None:
+        """Two processes must not go on from the same random state, nor inherit a lock that another thread held."""
+        self.lock = threading.Lock()
+        self.bits = random.Random(os.urandom(32)).getrandbits
+
+
+_sequence = _Sequence()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_sequence.restart)
+
+
+def new_id() -> str:
+    """Return a new UUIDv7 as text, greater than every one made before in this process. Any thread may ask, and any fork."""
     milliseconds, rest = divmod(_now(), 1_000_000)
     tick = (milliseconds << 12) | (rest * 4096 // 1_000_000)
-    with _lock:
-        if tick <= _last:
-            tick = _last + 1
-        _last = tick
-        noise = _bits.getrandbits(62)
+    with _sequence.lock:
+        if tick <= _sequence.last:
+            tick = _sequence.last + 1
+        _sequence.last = tick
+        noise = _sequence.bits(62)
     return _text(((tick >> 12) << 80) | _VERSION | ((tick & 0xFFF) << 64) | _VARIANT | noise)
 
 
@@ -45,14 +58,3 @@ def derived_id(parent: str, step: str) -> str:
 def _text(number: int) -> str:
     digits = f"{number:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-def _after_fork() -> None:
-    """Two processes must not go on from the same random state, nor inherit a lock that another thread held."""
-    global _lock
-    _lock = threading.Lock()
-    _bits.seed(os.urandom(32))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -28,7 +28,10 @@ def retries_left(max_retries: int | None, retries: int) -> bool:
 def automatic_delay(
     task: RunnableTask, error: BaseException, retries: int, pick: Callable[[int], int] = random.randrange
 ) -> float | None:
-    """Return after how many seconds ``autoretry_for`` tries again, or ``NEVER``: the error is not one of those, or no retry is left."""
+    """Return after how many seconds ``autoretry_for`` tries again.
+
+    ``NEVER``: the error is not one of those, or no retry is left.
+    """
     if not isinstance(error, task.autoretry_for) or isinstance(error, task.dont_autoretry_for):
         return NEVER
     options = task.retry_kwargs

@@ -1,6 +1,7 @@
 """One attempt of a job: a pipeline of named steps over one object. Nothing else decides what an attempt ended in.
 
-``start`` -> ``resolve`` -> ``decode`` -> ``open`` -> ``call`` -> ``classify`` -> ``close``. The same steps serve a worker's main
+``start`` -> ``resolve`` -> ``decode`` -> ``open`` -> ``call`` -> ``classify`` -> ``close``. The same steps serve a worker's
+main
 thread, its pool threads, its event loop, and ``task.apply()`` in the caller's process.
 """
 
@@ -44,11 +45,11 @@ class Attempt:
         "hard_limit",
         "job",
         "kwargs",
+        "payload",
         "queue",
         "request",
         "result",
         "run_at",
-        "payload",
         "settled",
         "soft_limit",
         "started",
@@ -130,7 +131,8 @@ class _RolledBack(Exception):
 class AttemptRunner:
     """Runs attempts. One serves all threads of a process: what belongs to one attempt lives in its ``Attempt``.
 
-    ``publish`` and ``withdraw`` are called around the body, so that other processes can see what runs. ``prepare`` may change the
+    ``publish`` and ``withdraw`` are called around the body, so that other processes can see what runs. ``prepare`` may change
+    the
     arguments of a job that carries options of its own (a callback of ``link_error`` gets objects rather than JSON).
     """
 
@@ -424,7 +426,9 @@ class AttemptRunner:
                 if attempt.state is not State.SUCCEEDED:
                     raise _RolledBack
                 if not settle(self.outcome(attempt)):
-                    raise errors.LeaseLost(f"The claim of {attempt.job.task}[{attempt.job.id}] was lost; its work is rolled back.")
+                    raise errors.LeaseLost(
+                        f"The claim of {attempt.job.task}[{attempt.job.id}] was lost; its work is rolled back."
+                    )
             attempt.settled = True
         except _RolledBack:
             pass

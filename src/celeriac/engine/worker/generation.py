@@ -46,6 +46,7 @@ class Generation:
         self.processes: dict[str, Process] = {}
         self.pids: dict[int, Process] = {}
         self.gone = False
+        self.reported = False
 
     @property
     def children(self) -> list[Process]:

@@ -103,7 +103,6 @@ class Master:
         for generation in list(self.generations):
             self._look_after(generation)
         if not self.generations and not self.stopping and time.monotonic() >= self.fork_at:
-            logger.error("The template process ended; starting a new one.")
             self._start_generation()
         if self.slots is not None:
             self._enforce_limits()
@@ -144,9 +143,22 @@ class Master:
 
     def _template_ended(self, generation: Generation) -> None:
         generation.gone = True
+        if not self.stopping and generation is self.generations[-1]:
+            self._template_lost(generation)
         generation.channel.close()
         for process in generation.processes.values():
             self._kill(process)  # PDEATHSIG has done so on Linux
+
+    def _template_lost(self, generation: Generation) -> None:
+        """It ended unasked. At the first start that is the end; later a new one is tried, ever less often."""
+        if not self.joined:
+            if not generation.reported:
+                logger.error("The process that imports the project ended with status %s before it was done.", generation.popen.returncode)
+            self.exit_code, self.stopping = EXIT_FAILED, max(self.stopping, 1)
+            return
+        logger.error("The template process ended with status %s; starting a new one.", generation.popen.returncode)
+        self.crashes += 1
+        self.fork_at = time.monotonic() + min(0.1 * 2**self.crashes, 5.0)
 
     def _bury_orphans(self, generation: Generation) -> bool:
         """The template that would report them is gone: look for ourselves which of its processes are. Returns whether some live."""
@@ -178,15 +190,11 @@ class Master:
                     self._after_exit(gone, message["status"])
 
     def _template_failed(self, generation: Generation, text: str) -> None:
+        generation.reported = True
         logger.error("%s", text)
         if self.reloading is generation:
             logger.error("The changed code cannot be loaded; the worker goes on with the old one.")
             self.reloading = None
-        elif not self.joined:
-            self.exit_code = EXIT_FAILED
-            self.stopping = max(self.stopping, 1)
-        else:
-            self.fork_at = time.monotonic() + 1.0
 
     def _template_ready(self, generation: Generation, options: dict[str, Any]) -> None:
         if self.slots is None:

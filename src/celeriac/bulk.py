@@ -1,0 +1,56 @@
+"""``task.bulk(items)``: many jobs in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from celeriac.calling import build_job, publish
+from celeriac.canvas import Signature
+
+if TYPE_CHECKING:
+    from celeriac.result import AsyncResult
+    from celeriac.task import Task
+
+R = TypeVar("R")
+
+
+def enqueue_bulk(task: Task[Any, R], items: Iterable[Any], options: dict[str, Any]) -> list[AsyncResult[R]]:
+    """Enqueue one job an item, with the same options; return the results in order.
+
+    Every item is checked before any is enqueued. Raises ``TypeError`` naming the item that is none.
+    """
+    if options.get("task_id") is not None:
+        raise TypeError(
+            "bulk() makes several jobs, so it takes no task_id. A signature may carry one: task.s(1).set(task_id=...)."
+        )
+    calls = [_call(task, index, item, options) for index, item in enumerate(items)]
+    app = task.app
+    if app.settings.always_eager:
+        return [task.apply(args, kwargs, **merged) for args, kwargs, merged in calls]
+    jobs = [build_job(app, task.name, task, *call) for call in calls]
+    if jobs:
+        publish(app, jobs)
+    return [task._result(app, job.id, merged) for job, (_, _, merged) in zip(jobs, calls, strict=True)]
+
+
+def _call(task: Task[Any, Any], index: int, item: Any, options: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    try:
+        if isinstance(item, Signature):
+            return _call_of(task, item, options)
+        if isinstance(item, Mapping):
+            return (*task._checked((), item), options)
+        if isinstance(item, list | tuple):
+            return (*task._checked(tuple(item), {}), options)
+    except TypeError as error:
+        raise TypeError(f"bulk: item {index}: {error}") from None
+    raise TypeError(
+        f"bulk: item {index} is {item!r}; expected a tuple of positional arguments such as ({item!r},), a dict of keyword"
+        " arguments, or a signature."
+    )
+
+
+def _call_of(task: Task[Any, Any], item: Signature, options: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    if item.task != task.name:
+        raise TypeError(f"a signature of {item.task}, not of {task.name}")
+    return (*task._checked(tuple(item.args), item.kwargs), {**options, **item.options})

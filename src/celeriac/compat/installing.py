@@ -1,0 +1,108 @@
+"""``install_as_celery()``: ``import celery`` gives Celeriac, as ``pymysql.install_as_MySQLdb()`` does for its name."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from celeriac.compat.modules import CELERY_VERSION, MODULES, PACKAGES, WHOLE, WORKFLOWS
+from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
+
+
+def install_as_celery() -> None:
+    """Let ``celery`` and its public modules resolve to Celeriac.
+
+    Call it once, before anything imports them: in the project's ``__init__.py``. A second call does nothing.
+
+    Raises ``ImproperlyConfigured`` where the real Celery was imported already: two of them in one process would share nothing.
+    """
+    present = sys.modules.get("celery")
+    if isinstance(present, CeleryModule):
+        return
+    if present is not None:
+        raise ImproperlyConfigured(
+            f"celery was imported already, from {getattr(present, '__file__', 'somewhere')}. Call celeriac.install_as_celery()"
+            " before anything imports celery: at the top of the project's __init__.py, or of manage.py."
+        )
+    sys.meta_path.insert(0, CeleryFinder())
+
+
+def uninstall() -> None:
+    """Undo it: for tests."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, CeleryFinder)]
+    for name in [name for name, module in sys.modules.items() if isinstance(module, CeleryModule)]:
+        del sys.modules[name]
+
+
+class CeleryModule(ModuleType):
+    """One of Celery's modules; its names are looked up here at their first use."""
+
+    _names: Mapping[str, str]
+    _whole: ModuleType | None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = self._find(name)
+        setattr(self, name, value)
+        return value
+
+    def _find(self, name: str) -> Any:
+        if name in self._names:
+            return _resolve(self._names[name], name)
+        if self._whole is not None and hasattr(self._whole, name):
+            return getattr(self._whole, name)
+        if f"{self.__name__}.{name}" in MODULES:
+            return importlib.import_module(f"{self.__name__}.{name}")
+        if name in WORKFLOWS:
+            raise AttributeError(f"{self.__name__}.{name} belongs to workflows, and these are not in this version of Celeriac.")
+        raise AttributeError(f"Celeriac's {self.__name__} has no {name!r}.{did_you_mean(name, self._known())}")
+
+    def _known(self) -> list[str]:
+        return [*self._names, *(dir(self._whole) if self._whole is not None else ())]
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._known()})
+
+
+class CeleryFinder(MetaPathFinder, Loader):
+    """Answers imports of ``celery`` and everything below it."""
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Return the spec of a module of Celery's. Raises ``ImportError`` for one that is not here, naming what is."""
+        if fullname != "celery" and not fullname.startswith("celery."):
+            return None
+        if fullname in MODULES:
+            return ModuleSpec(fullname, self, is_package=fullname in PACKAGES)
+        raise ModuleNotFoundError(
+            f"Celeriac stands in for celery in this process, and has no {fullname}.{did_you_mean(fullname, MODULES)}"
+            f" There are: {', '.join(sorted(MODULES))}.",
+            name=fullname,
+        )
+
+    def create_module(self, spec: ModuleSpec) -> CeleryModule:
+        """Return an empty module that knows where its names are."""
+        module = CeleryModule(spec.name)
+        whole = WHOLE.get(spec.name)
+        vars(module).update(_names=MODULES[spec.name], _whole=importlib.import_module(whole) if whole else None)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give it what is there without being asked for."""
+        module.__doc__ = f"Celeriac, under the name {module.__name__}."
+        names: Mapping[str, str] = vars(module)["_names"]
+        whole: ModuleType | None = vars(module)["_whole"]
+        public = getattr(whole, "__all__", None) or [name for name in vars(whole or object()) if not name.startswith("_")]
+        vars(module)["__all__"] = [*names, *public] if whole is not None else list(names)
+        if module.__name__ == "celery":
+            vars(module).update(__version__=CELERY_VERSION, VERSION=tuple(map(int, CELERY_VERSION.split("."))))
+
+
+def _resolve(home: str, name: str) -> Any:
+    module, _, attribute = home.partition(":")
+    return getattr(importlib.import_module(module), attribute or name)

@@ -1,0 +1,60 @@
+"""``app.control``: what can be told to jobs and queues from any process (celery.app.control)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from celeriac.engine.brokers.base import Cancel, Pause, Purge, Resume, Unpark
+from celeriac.exceptions import NotInThisVersion
+
+if TYPE_CHECKING:
+    from celeriac.app import Celery
+
+
+class Control:
+    """Commands about jobs and queues. The broker carries them out, so that no worker needs to listen or even to run."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def revoke(
+        self, task_id: str | Iterable[str], destination: Any = None, terminate: bool = False, signal: Any = None, **_: Any
+    ) -> int:
+        """Cancel jobs; running ones only with ``terminate``. Returns how many jobs it concerned."""
+        ids = (task_id,) if isinstance(task_id, str) else tuple(str(id) for id in task_id)
+        return self._do(Cancel(ids, terminate))
+
+    def terminate(self, task_id: str | Iterable[str], **_: Any) -> int:
+        """``revoke`` with ``terminate=True``."""
+        return self.revoke(task_id, terminate=True)
+
+    def purge(self, *queues: str) -> int:
+        """Cancel every job that waits in these queues; in all the project knows, where none is named. Returns how many."""
+        settings = self._app.settings
+        return self._do(Purge(queues or tuple(dict.fromkeys((settings.default_queue, *settings.queues)))))
+
+    discard_all = purge
+
+    def pause(self, *queues: str) -> int:
+        """Stop handing out jobs of these queues."""
+        return self._do(Pause(queues))
+
+    def resume(self, *queues: str) -> int:
+        """Hand them out again."""
+        return self._do(Resume(queues))
+
+    def unpark(self, *ids: str, tasks: Iterable[str] = ()) -> int:
+        """Let parked jobs wait again, by id or by the names of their tasks."""
+        return self._do(Unpark(ids, tuple(tasks)))
+
+    def _do(self, command: Any) -> int:
+        changed: int = self._app.broker().control(command)
+        return changed
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise NotInThisVersion(
+            f"app.control.{name} is not in this version; there are revoke, terminate, purge, pause, resume and unpark."
+        )

@@ -1,0 +1,87 @@
+"""Running a task in the caller's process: ``apply()`` and ``task_always_eager``, through the pipeline a worker uses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from typing import TYPE_CHECKING, Any
+
+from celeriac import states
+from celeriac.engine.job import Job, State
+from celeriac.engine.worker.attempt import Attempt, AttemptRunner, format_traceback
+from celeriac.result import EagerResult
+
+if TYPE_CHECKING:
+    from celeriac.app import Celery
+
+MOST_ATTEMPTS = 1000
+"""A task that is always retried would never return to its caller."""
+
+
+def run_eagerly(app: Celery, job: Job, propagate: bool) -> EagerResult[Any]:
+    """Run a job that was never enqueued, retries and linked callbacks included, without any delay between them.
+
+    Raises what the task raised, with ``propagate``.
+    """
+    runner = app.runner(is_eager=True)
+    attempt = _attempt(runner, job)
+    while attempt.state in (State.SCHEDULED, State.WAITING) and job.attempts < MOST_ATTEMPTS:
+        if attempt.state is State.WAITING:
+            break  # Reject(requeue=True): there is no queue to go back to
+        job = _again(job, attempt)
+        attempt = _attempt(runner, job)
+    if attempt.embed and runner.follow_ups is not None:
+        for follow_up in runner.follow_ups(attempt):
+            run_eagerly(app, follow_up, propagate=False)
+    if isinstance(attempt.error, KeyboardInterrupt | SystemExit):
+        raise attempt.error  # meant for the caller's process, which is this one
+    result = _result(app, attempt)
+    if propagate:
+        result.maybe_throw()
+    return result
+
+
+def _again(job: Job, attempt: Attempt) -> Job:
+    job.attempts += 1
+    job.payload = attempt.payload or job.payload
+    job.queue = attempt.queue or job.queue
+    return job
+
+
+def _attempt(runner: AttemptRunner, job: Job) -> Attempt:
+    task = runner.registry.get_task(job.task)
+    if task is None or not task.is_async:
+        return runner.attempt(job)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(runner.attempt_async(job))
+    return _attempt_in_thread(runner, job)
+
+
+def _attempt_in_thread(runner: AttemptRunner, job: Job) -> Attempt:
+    """Run a coroutine to its end although a loop runs in this thread: on a loop of its own in another."""
+    ended: list[Attempt] = []
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        ended.append(context.run(asyncio.run, runner.attempt_async(job)))
+
+    thread = threading.Thread(target=run, name="celeriac-eager")
+    thread.start()
+    thread.join()
+    return ended[0]
+
+
+def _result(app: Celery, attempt: Attempt) -> EagerResult[Any]:
+    error = attempt.error
+    state = states.REJECTED if attempt.state is State.WAITING else attempt.celery_state
+    value = attempt.value if error is None else error
+    traceback = format_traceback(error) if error is not None else None
+    said = attempt.request.progress if attempt.request is not None else None
+    if attempt.state is State.SUCCEEDED and error is not None:  # Ignore: a state the task set itself is its last
+        state = (said or {}).get("state") or states.IGNORED
+    result = EagerResult[Any](attempt.job.id, value, state, traceback, attempt.job.task, app)
+    result._progress = said
+    return result

@@ -1,0 +1,44 @@
+"""``delay_on_commit``: a job that is enqueued when the current transaction has committed, and not when it rolls back.
+
+With the broker in the same database ``delay()`` does that by itself; this serves every other broker, and code written for
+Celery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from celeriac import states
+from celeriac.calling import build_job, publish
+from celeriac.result import AsyncResult, EagerResult
+
+if TYPE_CHECKING:
+    from celeriac.engine.job import Job
+    from celeriac.task import Task
+
+R = TypeVar("R")
+
+
+def enqueue_on_commit(
+    task: Task[Any, R], args: Iterable[Any] | None, kwargs: Mapping[str, Any] | None, options: dict[str, Any], using: str | None
+) -> AsyncResult[R]:
+    """Build the job now, with every check, and push it after COMMIT; outside a transaction at once."""
+    from django.db import transaction  # a database is in use where this is called
+
+    app = task.app
+    arguments, keywords = task._checked(args, kwargs)
+    job = build_job(app, task.name, task, arguments, keywords, options)
+    if app.settings.always_eager:
+        eager: EagerResult[R] = EagerResult(job.id, None, states.PENDING, name=task.name, app=app)
+        transaction.on_commit(lambda: _run(task, job, eager), using=using)
+        return eager
+    transaction.on_commit(lambda: publish(app, (job,)), using=using)
+    return task._result(app, job.id, options)
+
+
+def _run(task: Task[Any, Any], job: Job, promised: EagerResult[Any]) -> None:
+    from celeriac.eager import run_eagerly
+
+    app = task.app
+    vars(promised).update(vars(run_eagerly(app, job, app.settings.eager_propagates)))

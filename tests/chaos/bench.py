@@ -1,0 +1,138 @@
+"""One run: a database, a ledger, a crew of workers, and a way to enqueue and to ask what became of it."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from celeriac.engine.brokers.base import Cancel
+from celeriac.engine.brokers.sql.broker import SQLBroker
+from celeriac.engine.codec import encode_payload
+from celeriac.engine.errors import BrokerUnavailable
+from celeriac.engine.job import LIVE, Job, State
+from tests.chaos.database import ALIAS, Settings, known
+from tests.chaos.ledger import Ledger, wait_for
+from tests.chaos.workers import Crew, WorkerProcess, printed_by
+
+QUEUE = "celery"
+
+
+class Bench:
+    """Drives one run from outside the workers."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.ledger = Ledger(folder)
+        self.store = SQLBroker(ALIAS, private=True)
+        self.crew = Crew(folder, settings)
+        self._numbers = itertools.count(1)
+
+    @property
+    def engine(self) -> str:
+        """The name of the database's vendor."""
+        return self.store.dialect.vendor
+
+    def start(self, **options: Any) -> WorkerProcess:
+        """Start a worker and wait until it is ready."""
+        return self.crew.start(**options)
+
+    # -- enqueueing --------------------------------------------------------------------------------------------------------
+
+    def job(self, task: str, *args: Any, key: str = "", limits: dict[str, float] | None = None, **fields: Any) -> Job:
+        """Return a job that is not enqueued yet. Its id is its key in the ledger."""
+        payload = encode_payload(task, args, {}, limits)
+        return Job(id=key or f"{task}-{next(self._numbers)}", task=task, queue=fields.pop("queue", QUEUE), payload=payload, **fields)
+
+    def push(self, task: str, *args: Any, key: str = "", limits: dict[str, float] | None = None, **fields: Any) -> str:
+        """Enqueue one job; return its id."""
+        job = self.job(task, *args, key=key, limits=limits, **fields)
+        self.push_all([job])
+        return job.id
+
+    def push_all(self, jobs: Sequence[Job]) -> list[str]:
+        """Enqueue jobs in one operation, with what the caller intended and learned in the ledger. Returns their ids."""
+        for job in jobs:
+            self.ledger.write("submit", "intent", job.id)
+        try:
+            self.store.push(jobs)
+        except BrokerUnavailable:
+            return []  # neither acked nor rejected: what became of them is unknown
+        for job in jobs:
+            self.ledger.write("submit", "acked", job.id)
+        return [job.id for job in jobs]
+
+    def push_in(self, seconds: float, task: str, *args: Any) -> str:
+        """Enqueue one job that is due in so many seconds."""
+        return self.push(task, *args, state=State.SCHEDULED, run_at=time.time() + seconds)
+
+    def open_gate(self, name: str) -> None:
+        """Let the jobs that hold at a gate go on."""
+        (self.folder / f"gate-{name}").touch()
+
+    def terminate(self, *ids: str) -> None:
+        """Ask for the end of running jobs, as ``revoke(terminate=True)`` does."""
+        self.store.control(Cancel(ids, terminate=True))
+
+    # -- asking ------------------------------------------------------------------------------------------------------------
+
+    def state(self, id: str) -> State:
+        """Return a job's state now."""
+        return self.record(id).state
+
+    def record(self, id: str) -> Job:
+        """Return a job's whole record now."""
+        job = self.store.get(id)
+        assert job is not None, f"{id} is lost: the store has no record of it"
+        return job
+
+    def ended(self, id: str, patience: float = 30.0) -> Job:
+        """Wait until a job is over (or parked); return its record."""
+        job = self.store.wait(id, patience)
+        if job is None:
+            raise AssertionError(f"{id} is still {self.state(id)} after {patience:g} s\n{printed_by(self.crew.workers)}")
+        return job
+
+    def all_ended(self, ids: Sequence[str], patience: float = 30.0) -> list[Job]:
+        """Wait until all of these jobs are over."""
+        deadline = time.monotonic() + patience
+        return [self.ended(id, max(0.1, deadline - time.monotonic())) for id in ids]
+
+    def drained(self, patience: float = 60.0) -> bool:
+        """Wait until no job is live; return whether that came true."""
+        try:
+            wait_for(self._is_drained, "the queue to be empty", patience)
+        except AssertionError:
+            return False
+        return True
+
+    def _is_drained(self) -> bool:
+        try:
+            counts = self.store.counts()
+        except BrokerUnavailable:
+            return False
+        time.sleep(0.05)  # a recount is dear, and nobody waits for this one
+        return not any(states.get(state) for states in counts.values() for state in LIVE)
+
+    def close(self) -> list[int]:
+        """End the workers and let go of everything. Returns the processes that outlived their master."""
+        orphans = self.crew.close()
+        self.store.close()
+        self.ledger.close()
+        return orphans
+
+
+@contextmanager
+def bench(folder: Path, settings: Settings) -> Iterator[Bench]:
+    """Yield a bench on a new database."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with known(settings):
+        run = Bench(folder, settings)
+        try:
+            yield run
+        finally:
+            run.close()

@@ -1,0 +1,138 @@
+"""What really happened, written down outside the system: append-only files that outlive every kill.
+
+One record is one line, written by a single ``write`` to a file opened with O_APPEND: it is whole or absent, also when its writer is
+killed. The clock is ``time.monotonic``, which all processes of a machine share.
+
+    submit   intent KEY | acked KEY | rejected KEY          a line before the enqueue and one after it
+    run      start|end KEY NUMBER CHILD DELIVERY PID        a body begins, a body has returned
+    ack      accepted|refused STATE NUMBER CHILD DELIVERY   what the broker said to a settle
+    fault    KIND PID [NUMBER:DELIVERY ...]                 who was hit, and what it held
+    process  ROLE PID                                       a process of a worker has started
+    note     WORD KEY ...                                   anything a body wants to tell its test
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from celeriac.engine.job import Token
+
+PATIENCE = 30.0
+"""Seconds after which what must happen counts as never happening. Only a failing test waits that long."""
+LOOK_EVERY = 0.005
+
+
+class Line(NamedTuple):
+    """One record: when it was written (monotonic seconds), and its words."""
+
+    at: float
+    words: Sequence[str]
+
+
+class Run(NamedTuple):
+    """A body began (``start``) or returned (``end``)."""
+
+    at: float
+    what: str
+    key: str
+    token: Token
+    pid: int
+
+
+class Ack(NamedTuple):
+    """The broker accepted or refused a settle."""
+
+    at: float
+    accepted: bool
+    state: str
+    token: Token
+
+
+class Ledger:
+    """The files of one run. Any number of processes write, each with descriptors of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files: dict[str, tuple[int, int]] = {}
+
+    def write(self, name: str, *words: object) -> None:
+        """Append one record."""
+        line = " ".join([f"{time.monotonic():.6f}", *map(str, words)]) + "\n"
+        os.write(self._open(name), line.encode())
+
+    def _open(self, name: str) -> int:
+        descriptor, owner = self._files.get(name, (-1, 0))
+        if owner != os.getpid():
+            descriptor = os.open(self.folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            self._files[name] = (descriptor, os.getpid())
+        return descriptor
+
+    def close(self) -> None:
+        """Close the files of this process."""
+        for descriptor, owner in self._files.values():
+            if owner == os.getpid():
+                os.close(descriptor)
+        self._files.clear()
+
+    # -- reading -----------------------------------------------------------------------------------------------------------
+
+    def read(self, name: str) -> Iterator[Line]:
+        """Yield every record of a file, in the order of writing."""
+        try:
+            text = (self.folder / name).read_text()
+        except FileNotFoundError:
+            return
+        for line in text.splitlines():
+            at, *words = line.split(" ")
+            yield Line(float(at), words)
+
+    def runs(self, what: str = "") -> list[Run]:
+        """Return the starts and ends of bodies, or those of one kind."""
+        found = [Run(at, w[0], w[1], _token(w[2:5]), int(w[5])) for at, w in self.read("run")]
+        return [run for run in found if what in ("", run.what)]
+
+    def acks(self) -> list[Ack]:
+        """Return what the broker said to settles."""
+        return [Ack(at, w[0] == "accepted", w[1], _token(w[2:5])) for at, w in self.read("ack")]
+
+    def keys(self, name: str, word: str) -> set[str]:
+        """Return the second words of the records whose first is ``word``."""
+        return {words[1] for _, words in self.read(name) if words[0] == word}
+
+    def starts(self, key: str) -> list[Run]:
+        """Return when and where the body of one job began."""
+        return [run for run in self.runs("start") if run.key == key]
+
+    # -- waiting -----------------------------------------------------------------------------------------------------------
+
+    def await_start(self, key: str, times: int = 1) -> Run:
+        """Wait until a job's body has begun for the n-th time; return that beginning."""
+        wait_for(lambda: len(self.starts(key)) >= times, f"the body of {key} to begin ({times}. time)")
+        return self.starts(key)[times - 1]
+
+    def await_note(self, word: str, times: int = 1) -> list[Line]:
+        """Wait until bodies have noted ``word`` so often; return those records."""
+
+        def noted() -> list[Line]:
+            return [line for line in self.read("note") if line.words[0] == word]
+
+        wait_for(lambda: len(noted()) >= times, f"{times} notes {word!r}")
+        return noted()
+
+
+def wait_for(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+    """Return once ``condition`` holds. Raises ``AssertionError`` when it does not in ``patience`` seconds."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {patience:g} s in vain for {what}")
+        time.sleep(LOOK_EVERY)
+
+
+def _token(words: Sequence[str]) -> Token:
+    number, child, delivery = words
+    return Token(int(number), child, int(delivery))

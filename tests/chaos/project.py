@@ -1,0 +1,120 @@
+"""A small project for the engine: the harness's tasks, one database, and a witness between the worker and its broker.
+
+A worker of the harness runs the real engine from the master down. Only the front door is missing, so it starts in a quarter of a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from celeriac.engine.clock import SystemClock
+from celeriac.engine.job import Token
+from celeriac.engine.options import WorkerOptions
+from celeriac.engine.outcome import Outcome
+from celeriac.engine.worker.attempt import AttemptRunner
+from tests.chaos.ledger import Ledger
+
+ORDER = "CELERIAC_HARNESS"
+"""The environment variable that tells a worker of the harness what to be."""
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """What a worker is told."""
+
+    folder: str
+    database: dict[str, Any]
+    options: dict[str, Any]
+    sabotage: str = ""
+    loglevel: str = "WARNING"
+
+    @classmethod
+    def from_environment(cls) -> Order:
+        """Return the order this process was started with."""
+        return msgspec.json.decode(os.environ[ORDER].encode(), type=cls)
+
+    def to_environment(self, **more: str) -> dict[str, str]:
+        """Return the environment of a process that is to follow this order."""
+        return {**os.environ, **more, ORDER: msgspec.json.encode(self).decode()}
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of the run."""
+        return Ledger(Path(self.folder))
+
+
+class HarnessProject:
+    """Implements the engine's ``Project``."""
+
+    def __init__(self, order: Order) -> None:
+        from tests.chaos import tasks  # with Django configured
+
+        self.ledger = order.ledger
+        tasks.load_code(self.ledger.folder)
+        self.registry = tasks.build(self.ledger)
+        self.options = msgspec.convert({"tasks": list(self.registry), **order.options}, WorkerOptions)
+
+    def connect(self) -> Any:
+        return witness(self.ledger)
+
+    def runner(self, **parts: Any) -> AttemptRunner:
+        return AttemptRunner(self.registry, SystemClock(), **parts)
+
+    def started(self, role: str) -> None:
+        self.ledger.write("process", role, os.getpid())
+
+    def leaving(self, role: str) -> None:
+        self.ledger.write("process", f"{role}-leaves", os.getpid())
+
+    def between_jobs(self) -> None:
+        return
+
+
+def witness(ledger: Ledger) -> Any:
+    """Return a broker that writes down what it answers to settles."""
+    from celeriac.engine.brokers.sql.broker import SQLBroker  # with Django configured
+    from tests.chaos.database import ALIAS
+
+    class Witness(SQLBroker):
+        def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
+            refused = super().settle(outcomes)
+            for outcome in outcomes:
+                word = "refused" if outcome.token in refused else "accepted"
+                ledger.write("ack", word, outcome.state.value, *outcome.token)
+            return refused
+
+    return Witness(ALIAS, private=True)
+
+
+def configure(order: Order) -> None:
+    """Give Django its settings. No app registry: the engine's brokers need connections only."""
+    import django.conf
+
+    from tests.chaos.database import ALIAS, whole
+
+    django.conf.settings.configure(DATABASES={"default": {}, ALIAS: whole(order.database)}, USE_TZ=True)
+
+
+def load() -> HarnessProject:
+    """Import the project in a template's process."""
+    order = Order.from_environment()
+    logging.basicConfig(level=order.loglevel, format="%(asctime)s %(levelname)s %(process)d %(name)s %(message)s", force=True)
+    configure(order)
+    if order.sabotage:
+        from tests.chaos import sabotage  # only a run that must go wrong
+
+        sabotage.commit(order.sabotage)
+    project = HarnessProject(order)
+    project.ledger.write("process", "template", os.getpid())
+    return project
+
+
+def template_command() -> list[str]:
+    """Return the command that starts a template."""
+    return [sys.executable, "-m", "tests.chaos.template"]
