@@ -7,8 +7,8 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name
 from django.db import connections
 
-from celeriac.app import current_app
 from celeriac.conf import Reading
+from celeriac.current import current_app
 
 TRANSACTION_MODE = (
     "Add to DATABASES[{alias!r}]:\n\n"
@@ -22,7 +22,7 @@ TRANSACTION_MODE = (
 
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Errors and warnings of the settings, each with the nearest name."""
-    reading: Reading = current_app.conf.read()
+    reading: Reading = current_app().conf.read()
     return [
         *(Error(text, id="celeriac.E001") for text in reading.errors),
         *(Warning(text, id="celeriac.W001") for text in reading.warnings),
@@ -31,7 +31,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 def check_database(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """SQLite needs transactions that begin as writing ones, or several processes lock each other out."""
-    reading: Reading = current_app.conf.read()
+    reading: Reading = current_app().conf.read()
     url = reading.settings.broker_url
     if reading.errors or not url.startswith("django://"):
         return []

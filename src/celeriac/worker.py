@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import logging
 import os
 import socket
@@ -19,20 +20,20 @@ from django.db import connections, reset_queries
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from celeriac import signals
-from celeriac.app import Celery, current_app
+from celeriac.app import Celery
 from celeriac.cli.worker import Flags
 from celeriac.conf import Settings
+from celeriac.current import current_app
 from celeriac.engine.brokers.base import Unpark
 from celeriac.engine.brokers.factory import connect
-from celeriac.engine.clock import SystemClock
 from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, SchemaMissing, did_you_mean
 from celeriac.engine.job import State
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker import logs
 from celeriac.engine.worker.attempt import AttemptRunner
+from celeriac.engine.worker.attempt_log import AttemptLog
 from celeriac.engine.worker.joblog import JobLogHandler
 from celeriac.engine.worker.project import Project
-from celeriac.followups import build_follow_ups
 
 logger = logging.getLogger("celeriac.worker")
 
@@ -54,9 +55,7 @@ class DjangoProject:
         return connect(self.options.broker).clone()
 
     def runner(self, **parts: Any) -> AttemptRunner:
-        return AttemptRunner(
-            self.registry, SystemClock(), observers=signals.observers(), follow_ups=build_follow_ups, **parts
-        )
+        return self.app.runner(observers=[AttemptLog(self.app.clock)], **parts)
 
     def started(self, role: str) -> None:
         connections.close_all()
@@ -94,9 +93,9 @@ def load_project(flags: Flags) -> Project:
             sys.path.insert(0, entry)
     app = find_app(flags.app) if flags.app else None
     set_up_django()
-    app = app or current_app._get_current_object()
+    app = app or current_app()
+    app.discover()
     app.finalize()
-    app.loader_import_default_modules()
     settings = app.conf.settings
     set_up_logging(settings, flags)
     run_checks(app)

@@ -29,7 +29,7 @@ class WorkerProcess:
         self.ledger: Ledger = order.ledger
         self.log = self.ledger.folder / f"log-{name}"
         path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-        more = {"PYTHONPATH": path, "CELERIAC_FAULT": fault, "PYTHONWARNINGS": "default"}
+        more = {"PYTHONPATH": path, "CELERIAC_FAULT": fault}
         with self.log.open("ab") as log:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", "tests.chaos.master"], cwd=ROOT, env=order.to_environment(**more),

@@ -115,7 +115,7 @@ class Name(str):
         ((1, (2,)), [1, [2]]),
         (Colour.RED, "red"),
         (Name("x"), "x"),
-        ({1: "a", None: "b", True: "c", 1.5: "d"}, {"1": "a", "null": "b", "true": "c", "1.5": "d"}),
+        ({2: "a", None: "b", True: "c", 1.5: "d"}, {"2": "a", "null": "b", "true": "c", "1.5": "d"}),
     ],
 )
 def test_what_json_has_no_word_for_and_no_tag_becomes_its_nearest(given_value: Any, received: Any) -> None:

@@ -25,6 +25,8 @@ _decode = msgspec.json.Decoder().decode
 _decode_failure = msgspec.json.Decoder(Failure).decode
 
 _AS_IS = frozenset({str, bool, NoneType})
+_UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+"""What reading bytes of anybody's making may raise: text that is not JSON, or tags with other values than ours."""
 _LARGEST_INT = 1 << 1000  # what every JSON reader of ours takes back; larger ones are a mistake more often than a number
 
 _WRITERS: Mapping[type, tuple[str, Callable[[Any], Any]]] = {
@@ -189,7 +191,7 @@ def tagged(value: Any, where: str) -> Any:
 
 
 untagged = _untag
-"""What ``tagged`` was given. Raises ``ValueError``, ``TypeError`` or ``KeyError`` for tags that ``tagged`` did not write."""
+"""What ``tagged`` was given. Raises for tags that ``tagged`` did not write."""
 
 
 def plain_headers(task: str, headers: Any) -> dict[str, Any]:
@@ -214,7 +216,7 @@ def decode_payload(payload: bytes) -> tuple[list[Any], dict[str, Any], dict[str,
         if b'"__type__"' in payload:
             decoded = _untag(decoded)
         args, kwargs, embed = decoded
-    except (msgspec.MsgspecError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise UnreadablePayload(f"The payload is not [args, kwargs, embed] as JSON: {error}") from error
     if not (type(args) is list and type(kwargs) is dict and type(embed) is dict):
         raise UnreadablePayload("The payload is not [list, object, object].")
@@ -234,7 +236,7 @@ def decode_result(data: bytes) -> Any:
     try:
         decoded = _decode(data)
         return _untag(decoded) if b'"__type__"' in data else decoded
-    except (msgspec.MsgspecError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise UnreadablePayload(f"The stored result is not JSON: {error}") from error
 
 

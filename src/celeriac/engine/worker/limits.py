@@ -16,6 +16,7 @@ from celeriac.engine.errors import SoftTimeLimitExceeded
 
 _raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _raise_in_thread.argtypes = (ctypes.c_ulong, ctypes.py_object)
+_NOTHING = ctypes.py_object()  # NULL: withdraws an exception. None would be raised itself, as a SystemError.
 
 
 class _Coroutines:
@@ -132,7 +133,7 @@ class ThreadGuard:
     def _leave(self) -> None:
         with self._lock:
             self._inside = False
-            _raise_in_thread(self._thread, None)  # one that was thrown but has not arrived yet must not hit the engine
+            _raise_in_thread(self._thread, _NOTHING)  # one that was thrown but has not arrived yet must not hit the engine
 
     def throw(self, kind: type[BaseException]) -> bool:
         """Raise ``kind`` inside the call. Returns False where the call has ended."""

@@ -201,7 +201,10 @@ class Master:
             self.options = generation.learn(options, None)
             self.slots = SlotTable.create(4 * self.options.processes + 8)
             self.free = list(range(self.slots.slots))
-        generation.learn(options, self.slots)
+        try:
+            generation.learn(options, self.slots)
+        except ChannelClosed:
+            return  # it has ended meanwhile; that is noticed in the next tick
         self.options = generation.options
         if self.reloading is generation:
             self._hand_over(generation)
@@ -297,7 +300,7 @@ class Master:
             return
         if status != 0:
             self._child_crashed(process, status)
-        self._bury(process, charge=process.charge and status != 0)
+        self._bury(process, charge=process.charge)  # also at status 0: a body may have called os._exit(0)
 
     def _child_crashed(self, process: Process, status: int) -> None:
         if not process.killed_for and not self.stopping:
