@@ -191,7 +191,9 @@ def set_up_logging(settings: Settings, flags: Flags) -> None:
         signals.setup_logging.send(sender=None, loglevel=flags.loglevel, logfile=None, format=flags.log_format, colorize=False)
     elif settings.hijack_root_logger:
         logs.configure(flags.loglevel, flags.log_format)
-    logging.getLogger().addHandler(JobLogHandler(settings.max_log_bytes))
+    keep = JobLogHandler(settings.max_log_bytes)
+    keep.addFilter(lambda record: not record.name.startswith("celeriac."))  # what the worker says is not what the job says
+    logging.getLogger().addHandler(keep)
 
 
 def run_checks(app: Celery) -> None:
