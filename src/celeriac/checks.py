@@ -44,7 +44,7 @@ def check_database(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 def _check_sqlite(alias: str) -> list[CheckMessage]:
     connection = connections[alias]
-    if connection.vendor != "sqlite" or connection.is_in_memory_db():  # type: ignore[attr-defined] - SQLite's wrapper has it
+    if connection.vendor != "sqlite" or _in_memory(str(connection.settings_dict["NAME"])):
         return []
     mode = str(connection.settings_dict["OPTIONS"].get("transaction_mode") or "DEFERRED").upper()
     if mode in ("IMMEDIATE", "EXCLUSIVE"):
@@ -57,6 +57,10 @@ def _check_sqlite(alias: str) -> list[CheckMessage]:
             id="celeriac.W002",
         )
     ]
+
+
+def _in_memory(name: str) -> bool:
+    return name == ":memory:" or "mode=memory" in name
 
 
 def register_all() -> None:

@@ -1,9 +1,11 @@
 """All tables of the SQL engine."""
 
+from typing import Any
+
 from django.db import migrations, models
 
 
-def tune(apps, schema_editor):
+def tune(apps: Any, schema_editor: Any) -> None:
     """PostgreSQL: leave room for the one update a record gets, and clean the table that claims scan before it bloats."""
     if schema_editor.connection.vendor != "postgresql":
         return

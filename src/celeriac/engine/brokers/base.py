@@ -150,12 +150,13 @@ class Broker(Protocol):
         """
 
     def rescue(
-        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int = 3
+        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int | None = 3
     ) -> int:
         """Declare ``child`` dead, or without it every worker whose lease ran out, and return their jobs.
 
         In one operation: the dead are marked first, so that a claim still in flight gets nothing. ``verdicts`` end their jobs.
         A begun job (marked at the broker, or listed in ``begun``) is charged; at ``limit`` charges it is parked.
+        Without a ``limit`` nobody is charged: the death was no job's fault.
         Returns how many jobs were taken from the dead.
         """
 

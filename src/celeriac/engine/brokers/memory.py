@@ -197,7 +197,7 @@ class MemoryBroker(MemoryStore):
             return self._bury_worker(worker, limit=None)
 
     def rescue(
-        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int = 3
+        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int | None = 3
     ) -> int:
         """Declare ``child`` dead, or every worker whose lease ran out. Returns how many jobs were taken from the dead."""
         with self._data.lock:

@@ -75,11 +75,13 @@ class SlotTable:
         return found
 
     def _entry(self, offset: int) -> Running | None:
-        for _ in range(100):  # a writer is between two words for far less than a microsecond
+        entry = None
+        for _ in range(100):  # a writer is between the two words for far less than a microsecond, unless it was killed there
             first, delivery, number, started, deadline, last = ENTRY.unpack_from(self.memory, offset)
+            entry = Running(number, delivery, started, deadline) if number else None
             if first == last:
-                return Running(number, delivery, started, deadline) if number else None
-        return Running(number, delivery, started, deadline) if number else None  # its writer was killed between them
+                break
+        return entry
 
     def drain(self, slot: int) -> None:
         """Ask the slot's child to leave."""

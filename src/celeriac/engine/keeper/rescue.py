@@ -27,7 +27,10 @@ class Rescue:
         judged = [_verdict(child, verdict) for verdict in verdicts]
         named = {verdict.token for verdict in judged}
         rescued: int = self._broker.rescue(
-            child=child, begun=[token for token in begun if token not in named], verdicts=judged, limit=self._limit
+            child=child,
+            begun=[token for token in begun if token not in named],
+            verdicts=judged,
+            limit=self._limit if charge else None,
         )
         fault_point("after-rescue")
         return rescued

@@ -325,7 +325,7 @@ class Child:
             self.notifier.disarm(self.id)
 
     def _sleep(self, room: int) -> None:
-        waits = [self.wake_read, *([self.master] if self.master is not None else [])]
+        waits: list[Any] = [self.wake_read, *([self.master] if self.master is not None else [])]
         notified = self.notifier.fileno() if room > 0 else -1
         if notified >= 0:
             waits.append(notified)

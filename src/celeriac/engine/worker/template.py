@@ -83,7 +83,8 @@ class Template:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._signals_write.fileno(), warn_on_full_buffer=False)
         while self.running:
-            ready = select.select([self.channel, self.signals], [], [])[0]
+            waits: list[Any] = [self.channel, self.signals]
+            ready = select.select(waits, [], [])[0]
             if self.signals in ready:
                 self.signals.recv(4096)
                 self._reap()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from django.core.management.base import BaseCommand
 
 from celeriac.cli.main import main
@@ -13,7 +11,7 @@ class Command(BaseCommand):
     """Hands its arguments over as they are."""
 
     help = "Run Celeriac: a worker, or the site and a worker together."
-    requires_system_checks: Sequence[str] = ()
+    requires_system_checks = ()
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Start the command line of ``celeriac``; it ends the process."""

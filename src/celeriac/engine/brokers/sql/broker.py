@@ -214,7 +214,7 @@ class SQLBroker:
         return self._taken(lambda: self._bury(worker, None))
 
     def rescue(
-        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int = 3
+        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int | None = 3
     ) -> int:
         if child is None:
             return self._taken(lambda: self._rescue_lapsed(limit))
@@ -233,7 +233,7 @@ class SQLBroker:
         return [queue for child in children for queue in self.dialect.empty(self.connection, child, (), now, limit)]
 
     def _rescue_child(
-        self, child: str, begun: Collection[Token], verdicts: Collection[Verdict], limit: int
+        self, child: str, begun: Collection[Token], verdicts: Collection[Verdict], limit: int | None
     ) -> list[str]:
         self.connection.run(self.dialect.sql["kill_child"], (child,))  # first: it waits for a claim in flight, or stops it
         now = time.time()

@@ -141,7 +141,7 @@ class SQLite(Dialect):
     def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Token]:
         # One look at what the child holds fences the whole batch: nothing can change between it and our COMMIT.
         held = {
-            (number, child, delivery): charges
+            Token(number, child, delivery): charges
             for child in {outcome.token.child for outcome in outcomes}
             for number, delivery, charges in connection.fetch(HELD, (child,))
         }

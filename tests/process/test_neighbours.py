@@ -1,0 +1,83 @@
+"""Nobody waits behind a long job, and nobody who waits there runs twice (invariant 9)."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from celeriac.engine.job import State
+from tests.chaos.bench import Bench
+
+pytestmark = pytest.mark.process
+
+SOON = 1.0
+"""Seconds in which a job that was claimed behind a long one has begun elsewhere. Promised are 100 ms; the machine may be busy."""
+
+
+def warm_up(bench: Bench, jobs: int = 400) -> None:
+    """Run many short jobs, so that the next claims are large ones."""
+    bench.all_ended(bench.push_all([bench.job("noop") for _ in range(jobs)]))
+
+
+def starts_of(bench: Bench, ids: list[str]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {id: [] for id in ids}
+    for run in bench.ledger.runs("start"):
+        if run.key in found:
+            found[run.key].append(run.at)
+    return found
+
+
+@pytest.mark.parametrize("task", ["sleep", "hog"])
+def test_the_neighbours_of_a_long_job_run_in_the_other_child(bench: Bench, task: str) -> None:
+    bench.start(concurrency=2)
+    warm_up(bench)
+    jobs = [bench.job(task, 3.0), *(bench.job("noop") for _ in range(30))]
+    pushed = time.monotonic()
+    bench.push_all(jobs)
+    neighbours = [job.id for job in jobs[1:]]
+    assert {job.state for job in bench.all_ended(neighbours)} == {State.SUCCEEDED}
+    starts = starts_of(bench, neighbours)
+    assert max(times[0] for times in starts.values()) - pushed < SOON
+    assert {len(times) for times in starts.values()} == {1}
+
+
+def test_what_ran_before_a_job_that_holds_the_gil_does_not_run_again(bench: Bench) -> None:
+    bench.start(concurrency=2)
+    warm_up(bench)
+    jobs = [*(bench.job("noop") for _ in range(10)), bench.job("hog", 2.0), *(bench.job("noop") for _ in range(10))]
+    bench.push_all(jobs)
+    ids = [job.id for job in jobs]
+    assert {job.state for job in bench.all_ended(ids)} == {State.SUCCEEDED}
+    assert {id: len(times) for id, times in starts_of(bench, ids).items() if len(times) != 1} == {}
+
+
+@pytest.mark.parametrize("pool", ["threads", "asyncio"])
+def test_the_neighbours_of_long_jobs_in_a_pool_run_in_another_worker_and_once(bench: Bench, pool: str) -> None:
+    bench.start(pool=pool, concurrency=2, queues=["long", "short"])
+    warm_up_queue(bench, "short")
+    bench.start(pool=pool, concurrency=2, queues=["short"])
+    long = [bench.push("sleep", 2.5, queue="long") for _ in range(2)]
+    for id in long:
+        bench.ledger.await_start(id)
+    for _ in range(5):  # one batch is given back and claimed anew, as often as it takes
+        short = bench.push_all([bench.job("noop", queue="short") for _ in range(20)])
+        pushed = time.monotonic()
+        bench.all_ended(short)
+        assert time.monotonic() - pushed < SOON
+    bench.all_ended(long)
+    ids = [run.key for run in bench.ledger.runs("start")]
+    assert sorted(ids) == sorted(set(ids)), "every job ran once"
+
+
+def warm_up_queue(bench: Bench, queue: str) -> None:
+    bench.all_ended(bench.push_all([bench.job("noop", queue=queue) for _ in range(400)]))
+
+
+def test_the_jobs_of_a_pool_whose_threads_are_all_busy_are_given_back_and_run_once(bench: Bench) -> None:
+    bench.start(pool="threads", concurrency=1)
+    warm_up(bench)
+    jobs = bench.push_all([bench.job("sleep", 1.5), *(bench.job("noop") for _ in range(20))])
+    bench.start(pool="threads", concurrency=1)
+    assert {job.state for job in bench.all_ended(jobs)} == {State.SUCCEEDED}
+    assert {len(times) for times in starts_of(bench, jobs).values()} == {1}
