@@ -45,9 +45,8 @@ class Step:
             self.states.append(status["state"])
         self.finished = status["finished"]
         self.done, self.total = status["done"], status["total"]
-        if status["state"] == "RETRY":
-            self.trouble = status["error"]
-        self.detail = status["result"] or status["error"] or status["message"]
+        self.trouble = status["error"]
+        self.detail = status["result"] or self.trouble or status["message"]
         if self.finished:
             self.seconds = time.monotonic() - self.began
 

@@ -45,8 +45,14 @@ def look_up(job_id: str) -> Status | None:
         total=progress.get("total") or 0,
         message=progress.get("message") or "",
         result=in_words(job.result) if job.successful() else "",
-        error=str(job.result) if job.state in {"FAILURE", "RETRY", "REVOKED"} else "",
+        error=last_error(job),
     )
+
+
+def last_error(job: AsyncResult[Any]) -> str:
+    """Return what went wrong in the last attempt that failed, even where a later one succeeded."""
+    failures = [attempt.failure for attempt in job.attempts() if attempt.failure is not None]
+    return f"{failures[-1].type}: {failures[-1].message}" if failures else ""
 
 
 def in_words(result: Any) -> str:

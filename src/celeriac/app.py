@@ -432,8 +432,4 @@ def _place(task: AnyTask) -> str:
 
 def _same_place(one: AnyTask, other: AnyTask) -> bool:
     """Return whether both were made from the same lines: a module that is reloaded declares its tasks again."""
-    return _place(one) == _place(other) and _file(one) == _file(other)
-
-
-def _file(task: AnyTask) -> Any:
-    return getattr(getattr(task.run, "__code__", None), "co_filename", None)
+    return _place(one) == _place(other)

@@ -49,14 +49,9 @@ def package_of(name: str) -> str:
 
 def import_related(package: str, related_name: str | None) -> Any:
     """Import ``package.related_name``, or the package itself without one. Returns None where there is no such module."""
-    importlib.import_module(package)
+    found = importlib.import_module(package)
     if not related_name:
-        return importlib.import_module(package)
+        return found
     name = f"{package}.{related_name}"
-    try:
-        found = importlib.util.find_spec(name)
-    except ModuleNotFoundError as error:
-        if error.name == package:  # a module that is not a package has nothing inside it
-            return None
-        raise
-    return importlib.import_module(name) if found is not None else None
+    is_there = hasattr(found, "__path__") and importlib.util.find_spec(name) is not None
+    return importlib.import_module(name) if is_there else None

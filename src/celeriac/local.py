@@ -41,6 +41,15 @@ class Proxy:
     def __getitem__(self, key: Any) -> Any:
         return self._get_current_object()[key]
 
+    def __contains__(self, key: Any) -> bool:
+        return key in self._get_current_object()
+
+    def __iter__(self) -> Any:
+        return iter(self._get_current_object())
+
+    def __len__(self) -> int:
+        return len(self._get_current_object())
+
     def __bool__(self) -> bool:
         return bool(self._get_current_object())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from celeriac import exceptions
@@ -38,16 +38,18 @@ def _known(module: str, name: str) -> type[Exception] | None:
 
 
 def _build(kind: type[Exception], arguments: Sequence[Any]) -> Exception | None:
-    """Return ``kind`` with these arguments, or None where the class wants others."""
-    try:
-        error = kind(*arguments)
-    except Exception:  # noqa: BLE001 - whatever a constructor thinks of stored arguments, the failure must still be shown
-        error = kind.__new__(kind, *arguments)
-    try:
-        str(error)
-    except Exception:  # noqa: BLE001 - built without its constructor, it may lack what its text needs
-        return None
-    return error
+    """Return ``kind`` with these arguments, or None where the class wants others.
+
+    Without its constructor where that refuses: then it must at least have a text.
+    """
+    for make in (kind, partial(kind.__new__, kind)):
+        try:
+            error = make(*arguments)
+            if str(error) or make is kind:
+                return error
+        except Exception:  # noqa: BLE001 - whatever a class thinks of stored arguments, the failure must be shown
+            continue
+    return None
 
 
 def _made_up(failure: Failure) -> Exception:

@@ -51,7 +51,9 @@ def test_a_hard_limit_that_a_pool_of_many_ignores_ends_in_a_kill_and_the_neighbo
     assert sqlite_bench.ended(neighbour).state is State.SUCCEEDED
 
 
-@pytest.mark.parametrize(("pool", "task"), [("prefork", "soft"), ("threads", "soft"), ("asyncio", "asoft"), ("prefork", "asoft"), ("solo", "soft")])
+@pytest.mark.parametrize(
+    ("pool", "task"), [("prefork", "soft"), ("threads", "soft"), ("asyncio", "asoft"), ("prefork", "asoft"), ("solo", "soft")]
+)
 def test_a_soft_limit_is_raised_inside_the_task(sqlite_bench: Bench, pool: str, task: str) -> None:
     sqlite_bench.start(pool=pool, concurrency=2)
     begun = time.monotonic()
@@ -63,7 +65,15 @@ def test_a_soft_limit_is_raised_inside_the_task(sqlite_bench: Bench, pool: str, 
 
 
 @pytest.mark.parametrize(
-    ("pool", "task"), [("prefork", "hold"), ("threads", "hold"), ("asyncio", "ahold"), ("asyncio", "hold"), ("prefork", "ahold"), ("solo", "hold")]
+    ("pool", "task"),
+    [
+        ("prefork", "hold"),
+        ("threads", "hold"),
+        ("asyncio", "ahold"),
+        ("asyncio", "hold"),
+        ("prefork", "ahold"),
+        ("solo", "hold"),
+    ],
 )
 def test_a_revoked_job_ends_cancelled_and_the_others_are_unharmed(bench: Bench, pool: str, task: str) -> None:
     if bench.engine == "postgresql" and pool != "prefork":

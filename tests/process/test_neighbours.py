@@ -81,3 +81,14 @@ def test_the_jobs_of_a_pool_whose_threads_are_all_busy_are_given_back_and_run_on
     bench.start(pool="threads", concurrency=1)
     assert {job.state for job in bench.all_ended(jobs)} == {State.SUCCEEDED}
     assert {len(times) for times in starts_of(bench, jobs).values()} == {1}
+
+
+def test_a_long_coroutine_does_not_make_the_keeper_take_jobs_from_a_main_thread_that_flows(sqlite_bench: Bench) -> None:
+    sqlite_bench.start(concurrency=2)
+    warm_up(sqlite_bench)
+    for _ in range(8):  # each becomes slow once, in the middle of the others
+        sqlite_bench.push("nap", 0.15)
+        jobs = sqlite_bench.push_all([sqlite_bench.job("sleep", 0.002) for _ in range(100)])
+        sqlite_bench.all_ended(jobs)
+    keys = [run.key for run in sqlite_bench.ledger.runs("start")]
+    assert sorted(keys) == sorted(set(keys)), "every job ran once"

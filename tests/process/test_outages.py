@@ -18,14 +18,14 @@ from tests.process.conftest import a_bench
 
 pytestmark = pytest.mark.process
 
-LEASE = 2.0
+LEASE = 1.5
 
 
 def test_a_frozen_worker_loses_its_job_and_its_late_settle_is_refused(bench: Bench) -> None:
-    frozen = bench.start(concurrency=1, lease=LEASE)
+    frozen = bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
     job = bench.push("hold", "end")
     first = bench.ledger.await_start(job)
-    bench.start(concurrency=1, lease=LEASE)
+    bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
     frozen.signal_all(signal.SIGSTOP)
     second = bench.ledger.await_start(job, times=2)
     assert second.token.child != first.token.child
@@ -39,8 +39,8 @@ def test_a_frozen_worker_loses_its_job_and_its_late_settle_is_refused(bench: Ben
 
 
 def test_a_frozen_worker_that_comes_back_serves_again(bench: Bench) -> None:
-    frozen = bench.start(concurrency=1, lease=LEASE)
-    witness = bench.start(concurrency=1, lease=LEASE)
+    frozen = bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
+    witness = bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
     frozen.signal_all(signal.SIGSTOP)
     job = bench.push("noop")
     assert bench.ended(job).state is State.SUCCEEDED
@@ -58,8 +58,8 @@ def worker_count(bench: Bench) -> int:
 
 
 def test_a_frozen_solo_worker_that_was_declared_dead_does_not_end_as_if_all_were_well(sqlite_bench: Bench) -> None:
-    frozen = sqlite_bench.start(pool="solo", lease=LEASE)
-    sqlite_bench.start(concurrency=1, lease=LEASE)
+    frozen = sqlite_bench.start(pool="solo", lease=LEASE, renew_every=0.3)
+    sqlite_bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
     frozen.signal_all(signal.SIGSTOP)
     wait_for(lambda: worker_count(sqlite_bench) == 1, "it to be declared dead")
     frozen.signal_all(signal.SIGCONT)
@@ -77,9 +77,11 @@ def fragile(postgres: PostgresServer, request: pytest.FixtureRequest) -> Iterato
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("pool", ["prefork", "threads"])
-def test_an_outage_longer_than_the_lease_loses_nothing_and_makes_nobody_rescue(fragile: tuple[PostgresServer, Bench], pool: str) -> None:
+def test_an_outage_longer_than_the_lease_loses_nothing_and_makes_nobody_rescue(
+    fragile: tuple[PostgresServer, Bench], pool: str
+) -> None:
     server, bench = fragile
-    workers = [bench.start(concurrency=2, lease=LEASE, pool=pool) for _ in range(2)]
+    workers = [bench.start(concurrency=2, lease=LEASE, renew_every=0.3, pool=pool) for _ in range(2)]
     held = [bench.push("hold", "end") for _ in range(3)]
     for job in held:
         bench.ledger.await_start(job)
@@ -103,7 +105,7 @@ def test_an_outage_longer_than_the_lease_loses_nothing_and_makes_nobody_rescue(f
 @pytest.mark.postgres
 def test_what_ended_during_an_outage_is_settled_after_it(fragile: tuple[PostgresServer, Bench]) -> None:
     server, bench = fragile
-    bench.start(concurrency=2, lease=LEASE)
+    bench.start(concurrency=2, lease=LEASE, renew_every=0.3)
     jobs = [bench.push("hold", "end") for _ in range(2)]
     for job in jobs:
         bench.ledger.await_start(job)
@@ -119,7 +121,7 @@ def test_what_ended_during_an_outage_is_settled_after_it(fragile: tuple[Postgres
 @pytest.mark.postgres
 def test_a_scheduled_job_runs_near_its_time_after_an_outage(fragile: tuple[PostgresServer, Bench]) -> None:
     server, bench = fragile
-    bench.start(concurrency=1, lease=LEASE)
+    bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
     server.restart()
     bench.store.close()
     wait_for(lambda: bench.ended(bench.push("noop")).state is State.SUCCEEDED, "the worker to be back")

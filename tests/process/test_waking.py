@@ -26,7 +26,9 @@ def test_an_idle_worker_is_woken_rather_than_finding_its_job_by_polling(bench: B
     if bench.engine == "postgresql" and pool not in ("prefork", "solo"):
         pytest.skip("who waits is the child, in every pool alike")
     bench.start(pool=pool, concurrency=2)
-    assert min(latency(bench) for _ in range(5)) < 0.05, "polling would take half a second at SQLite's best and at PostgreSQL's mean"
+    assert min(latency(bench) for _ in range(5)) < 0.05, (
+        "polling would take half a second at SQLite's best and at PostgreSQL's mean"
+    )
 
 
 def test_a_scheduled_job_runs_near_its_time(bench: Bench) -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -35,7 +35,7 @@ class PlainTask:
     default_retry_delay = 180.0
     autoretry_for: tuple[type[BaseException], ...] = ()
     dont_autoretry_for: tuple[type[BaseException], ...] = ()
-    retry_kwargs: dict[str, Any] = {}
+    retry_kwargs: ClassVar[dict[str, Any]] = {}
     retry_backoff: bool | float = False
     retry_backoff_max = 600.0
     retry_jitter = False
@@ -78,7 +78,9 @@ def runner_of(function: Callable[..., Any], clock: FakeClock | None = None, part
 
 
 def job(*args: Any, embed: Any = None, task: str = "t", **fields: Any) -> Job:
-    return Job(id="j", task=task, queue="q", payload=encode_payload("t", args, {}, embed), number=7, child="c", delivery=1, **fields)
+    return Job(
+        id="j", task=task, queue="q", payload=encode_payload("t", args, {}, embed), number=7, child="c", delivery=1, **fields
+    )
 
 
 def run(function: Callable[..., Any], *args: Any, embed: Any = None, fields: Any = None, **options: Any) -> Outcome:
@@ -134,7 +136,7 @@ def test_an_exception_fails_the_job_with_its_traceback() -> None:
     assert outcome.state is State.FAILED
     assert outcome.failure is not None
     assert (outcome.failure.module, outcome.failure.type, outcome.failure.arguments) == ("builtins", "ValueError", ["no", 2])
-    assert 'raise error\nValueError: (\'no\', 2)' in outcome.failure.traceback
+    assert "raise error\nValueError: ('no', 2)" in outcome.failure.traceback
     assert decode_failure(outcome.result or b"").traceback == ""
 
 
@@ -334,7 +336,7 @@ def test_a_hook_that_raises_is_logged_and_changes_nothing(hook: str, caplog: pyt
     assert "the job's outcome is not changed by it" in caplog.text
 
 
-# -- what the attempt shows --------------------------------------------------------------------------------------------------
+# -- what the attempt shows ------------------------------------------------------------------------------------------------
 
 
 def test_the_body_sees_its_request_and_nobody_does_afterwards() -> None:

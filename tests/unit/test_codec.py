@@ -33,7 +33,9 @@ scalars = (
     | st.timedeltas(dt.timedelta(days=-10_000), dt.timedelta(days=10_000))
 )
 keys = texts | st.sampled_from(["__type__", "__value__"])
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=12)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=12
+)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -69,16 +71,25 @@ def test_a_payload_is_json_that_anybody_can_read(value: Any) -> None:
 
 json_like = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["__type__", "__value__", "hex", "a"]) | st.text(max_size=3), inner, max_size=4)
-    | st.fixed_dictionaries(
-        {"__type__": st.sampled_from(["date", "datetime", "time", "timedelta", "decimal", "uuid", "dict", "x"]), "__value__": inner}
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["__type__", "__value__", "hex", "a"]) | st.text(max_size=3), inner, max_size=4)
+        | st.fixed_dictionaries(
+            {
+                "__type__": st.sampled_from(["date", "datetime", "time", "timedelta", "decimal", "uuid", "dict", "x"]),
+                "__value__": inner,
+            }
+        )
     ),
     max_leaves=10,
 )
 
 
-@given(st.binary() | json_like.map(lambda value: json.dumps(value).encode()) | json_like.map(lambda v: json.dumps([[v], {}, {}]).encode()))
+@given(
+    st.binary()
+    | json_like.map(lambda value: json.dumps(value).encode())
+    | json_like.map(lambda v: json.dumps([[v], {}, {}]).encode())
+)
 def test_whatever_the_bytes_are_reading_raises_nothing_but_unreadable_payload(payload: bytes) -> None:
     for read in (codec.decode_payload, codec.decode_result, codec.decode_failure):
         try:
@@ -89,7 +100,19 @@ def test_whatever_the_bytes_are_reading_raises_nothing_but_unreadable_payload(pa
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"null", b"{}", b"[]", b"[[],{}]", b"[{},{},{}]", b"[[],[],{}]", b"[[],{},null]", b"[" * 100_000, b"\xff\xfe", rb'["\ud800"]'],
+    [
+        b"",
+        b"null",
+        b"{}",
+        b"[]",
+        b"[[],{}]",
+        b"[{},{},{}]",
+        b"[[],[],{}]",
+        b"[[],{},null]",
+        b"[" * 100_000,
+        b"\xff\xfe",
+        rb'["\ud800"]',
+    ],
     ids=lambda payload: repr(payload[:12]),
 )
 def test_a_payload_of_another_shape_is_unreadable(payload: bytes) -> None:

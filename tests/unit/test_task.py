@@ -21,8 +21,7 @@ from celeriac.exceptions import (
 from celeriac.task import Task as TaskClass
 from tests.unit.conftest import Worker
 
-
-# -- declaring -----------------------------------------------------------------------------------------------------------------
+# -- declaring -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_task_is_named_after_its_module_and_function(app: Celery) -> None:
@@ -48,10 +47,21 @@ def test_options_become_attributes_and_celerys_defaults_hold_otherwise(app: Cele
     @app.task(name="custom", queue="mail", max_retries=7, retry_backoff=True, autoretry_for=(OSError,), colour="red")
     def send() -> None: ...
 
-    assert (send.name, send.queue, send.max_retries, send.retry_backoff, send.autoretry_for) == ("custom", "mail", 7, True, (OSError,))
+    assert (send.name, send.queue, send.max_retries, send.retry_backoff, send.autoretry_for) == (
+        "custom",
+        "mail",
+        7,
+        True,
+        (OSError,),
+    )
     assert send.colour == "red"  # type: ignore[attr-defined] - any other option is the project's own
     defaults = app.task(lambda: None)
-    assert (defaults.max_retries, defaults.default_retry_delay, defaults.retry_backoff_max, defaults.retry_jitter) == (3, 180, 600, True)
+    assert (defaults.max_retries, defaults.default_retry_delay, defaults.retry_backoff_max, defaults.retry_jitter) == (
+        3,
+        180,
+        600,
+        True,
+    )
     assert (defaults.ignore_result, defaults.time_limit, defaults.acks_late, defaults.throws) == (None, None, None, ())
 
 
@@ -193,7 +203,7 @@ def test_a_task_is_pickled_by_its_name(app: Celery) -> None:
     assert pickle.loads(pickle.dumps(task)) is task  # noqa: S301 - our own bytes
 
 
-# -- request and the current task ------------------------------------------------------------------------------------------------
+# -- request and the current task ------------------------------------------------------------------------------------------
 
 
 def test_called_directly_a_task_has_an_empty_request(app: Celery) -> None:
@@ -213,7 +223,11 @@ def test_in_a_job_the_request_tells_what_runs(app: Celery, worker: Worker) -> No
     def look(self: Any, n: int) -> None:
         request = self.request
         seen.update(
-            id=request.id, task=request.task, args=request.args, headers=request.headers, queue=request.delivery_info["routing_key"]
+            id=request.id,
+            task=request.task,
+            args=request.args,
+            headers=request.headers,
+            queue=request.delivery_info["routing_key"],
         )
         request.note = "kept on the request"
         seen.update(note=self.request.note, current=current_task.name)
@@ -272,7 +286,7 @@ def test_a_call_of_ones_own_wraps_the_body_in_worker_and_caller_alike(app: Celer
     assert (body(), type(body).calls) == (None, 2)
 
 
-# -- retry -----------------------------------------------------------------------------------------------------------------------
+# -- retry -----------------------------------------------------------------------------------------------------------------
 
 
 def test_retry_runs_the_same_job_again_after_a_while(app: Celery, worker: Worker, clock: Any) -> None:
@@ -294,8 +308,12 @@ def test_retry_runs_the_same_job_again_after_a_while(app: Celery, worker: Worker
     assert (result.get(), result.retries) == ("done", 2)
 
 
-@pytest.mark.parametrize(("options", "seconds"), [({"countdown": 5}, 5), ({"countdown": 0}, 0), ({}, 180), ({"eta": "2040-01-01"}, None)])
-def test_retry_takes_its_time_from_the_call_or_the_task(app: Celery, worker: Worker, clock: Any, options: Any, seconds: Any) -> None:
+@pytest.mark.parametrize(
+    ("options", "seconds"), [({"countdown": 5}, 5), ({"countdown": 0}, 0), ({}, 180), ({"eta": "2040-01-01"}, None)]
+)
+def test_retry_takes_its_time_from_the_call_or_the_task(
+    app: Celery, worker: Worker, clock: Any, options: Any, seconds: Any
+) -> None:
     task = app.task(bind=True)(lambda self: self.retry(**options))
     task.delay()
     outcome = worker.run_one()
@@ -385,10 +403,10 @@ def test_autoretry_goes_on_by_itself(app: Celery, worker: Worker) -> None:
     result = body.delay()
     worker.run_all()
     assert (result.get(), result.retries) == (3, 2)
-    assert [round((o.run_at or 0) - o.finished) for o in worker.outcomes] [:2] == [1, 2]
+    assert [round((o.run_at or 0) - o.finished) for o in worker.outcomes][:2] == [1, 2]
 
 
-# -- states and progress -----------------------------------------------------------------------------------------------------------
+# -- states and progress ---------------------------------------------------------------------------------------------------
 
 
 def test_update_state_shows_while_the_job_runs_and_not_afterwards(app: Celery, worker: Worker) -> None:
@@ -426,10 +444,12 @@ def test_update_state_is_about_the_job_that_runs_and_no_other(app: Celery, worke
     worker.run_all()
     with pytest.raises(ValueError, match="not another"):
         result.get()
-    app.task(bind=True, name="direct")(lambda self: self.update_state(state="X"))()  # called directly there is no state to change
+    app.task(bind=True, name="direct")(
+        lambda self: self.update_state(state="X")
+    )()  # called directly there is no state to change
 
 
-# -- coroutines ----------------------------------------------------------------------------------------------------------------------
+# -- coroutines ------------------------------------------------------------------------------------------------------------
 
 
 def test_an_async_task_is_known_as_one_and_called_directly_gives_its_coroutine(app: Celery) -> None:
@@ -457,7 +477,7 @@ def test_adelay_and_aget(app: Celery, worker: Worker) -> None:
     assert asyncio.run(call()) == 8
 
 
-# -- what there is not ---------------------------------------------------------------------------------------------------------------
+# -- what there is not -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["map", "starmap", "chunks", "replace", "add_to_chord"])

@@ -97,10 +97,14 @@ class CeleryFinder(MetaPathFinder, Loader):
         module.__doc__ = f"Celeriac, under the name {module.__name__}."
         names: Mapping[str, str] = vars(module)["_names"]
         whole: ModuleType | None = vars(module)["_whole"]
-        public = getattr(whole, "__all__", None) or [name for name in vars(whole or object()) if not name.startswith("_")]
-        vars(module)["__all__"] = [*names, *public] if whole is not None else list(names)
+        vars(module)["__all__"] = [*names, *(_public(whole) if whole is not None else ())]
         if module.__name__ == "celery":
             vars(module).update(__version__=CELERY_VERSION, VERSION=tuple(map(int, CELERY_VERSION.split("."))))
+
+
+def _public(module: ModuleType) -> list[str]:
+    named: list[str] | None = getattr(module, "__all__", None)
+    return named if named is not None else [name for name in vars(module) if not name.startswith("_")]
 
 
 def _resolve(home: str, name: str) -> Any:

@@ -31,7 +31,8 @@ class Reading(msgspec.Struct):
     """What came of reading. ``extra`` holds settings of Celery without effect, and unknown ones, by name."""
 
     settings: Settings
-    errors: list[str] = msgspec.field(default_factory=list)
+    mistakes: list[str] = msgspec.field(default_factory=list)
+    """Values that cannot be, each by itself."""
     warnings: list[str] = msgspec.field(default_factory=list)
     notes: list[str] = msgspec.field(default_factory=list)
     extra: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -41,7 +42,7 @@ class Reading(msgspec.Struct):
         try:
             setattr(self.settings, field, checked(field, value))
         except ValueError as error:
-            self.errors.append(f"{name} is {value!r}; expected {error}.")
+            self.mistakes.append(f"{name} is {value!r}; expected {error}.")
 
     def take(self, source: Source) -> None:
         """Read every setting of a source that has one of Celery's names."""
@@ -71,7 +72,7 @@ class Reading(msgspec.Struct):
     def take_own(self, values: Any) -> None:
         """Read the dict ``CELERIAC``."""
         if not isinstance(values, Mapping):
-            self.errors.append(f"CELERIAC is {values!r}; expected a dict.")
+            self.mistakes.append(f"CELERIAC is {values!r}; expected a dict.")
             return
         for key, value in values.items():
             field = str(key).lower()
@@ -79,11 +80,15 @@ class Reading(msgspec.Struct):
                 self.take_field(field, value, f"CELERIAC[{key!r}]")
             else:
                 hint = did_you_mean(str(key).upper(), [name.upper() for name in FIELDS])
-                self.errors.append(f"CELERIAC has no setting {key!r}.{hint}")
+                self.mistakes.append(f"CELERIAC has no setting {key!r}.{hint}")
+
+    @property
+    def errors(self) -> list[str]:
+        """Every sentence for which these settings cannot be used."""
+        return [*self.mistakes, *contradictions(self.settings)]
 
     def conclude(self) -> Reading:
-        """Add what only the whole shows."""
-        self.errors += contradictions(self.settings)
+        """Add the notes that only the whole allows."""
         backend = self.settings.result_backend
         if isinstance(backend, str) and backend not in DISABLED and not backend.startswith(("django://", "memory://")):
             self.notes.append(
@@ -137,12 +142,9 @@ def source_of(origin: Any, namespace: str | None = None) -> Source:
     """
     found = _import(origin) if isinstance(origin, str) else origin
     if isinstance(found, Mapping):
-        return Source(dict(found), namespace, owned=not namespace)
-    values = dict(_public(found))
-    if namespace:
-        prefix = f"{namespace.upper()}_"
-        values = {name: value for name, value in values.items() if name.upper().startswith(prefix)}
-    return Source(values, namespace)
+        written = {name: value for name, value in found.items() if not str(name).startswith("_")}
+        return Source(written, namespace, owned=not namespace)
+    return Source(dict(_ours(found, namespace)), namespace)
 
 
 def django_source() -> Source | None:
@@ -162,9 +164,14 @@ def django_settings() -> Any:
     return settings if settings.configured or os.environ.get("DJANGO_SETTINGS_MODULE") else None
 
 
-def _public(origin: Any) -> Iterator[tuple[str, Any]]:
+def _ours(origin: Any, namespace: str | None) -> Iterator[tuple[str, Any]]:
+    """Yield what may be meant for us; nothing else is even looked at, since some of Django's settings warn when they are read."""
     for name in dir(origin):
-        if not name.startswith("_") and (name.isupper() or canonical(name) is not None):
+        if namespace:
+            is_ours = name.upper().startswith(f"{namespace.upper()}_")
+        else:
+            is_ours = name.startswith(_OURS) or canonical(name) is not None
+        if is_ours and not name.startswith("_"):
             yield name, getattr(origin, name)
 
 

@@ -23,6 +23,7 @@ class Conf:
     # Private names go to the instance, every other one is a setting: see __setattr__.
     _changes: dict[str, Any]
     _reading: Reading | None
+    _usable: Settings | None
     _defaults: dict[str, Any]
 
     def __init__(self, load: Callable[[], tuple[list[Source], Any, str | None]], changed: Callable[[Settings], None]) -> None:
@@ -31,15 +32,18 @@ class Conf:
         self._changes = {}
         self._defaults = {}
         self._reading = None
+        self._usable = None
         self._version = 0
 
     @property
     def settings(self) -> Settings:
         """The validated settings. Raises ``ImproperlyConfigured`` naming every mistake."""
-        reading = self._reading or self.read()
-        if reading.errors:
-            raise ImproperlyConfigured("\n".join(reading.errors))
-        return reading.settings
+        if self._usable is None:
+            reading = self.read()
+            if reading.errors:
+                raise ImproperlyConfigured("\n".join(reading.errors))
+            self._usable = reading.settings
+        return self._usable
 
     @property
     def version(self) -> int:
@@ -62,7 +66,7 @@ class Conf:
 
     def forget(self) -> None:
         """Read the project's settings anew at the next use. Changes made through this object stay."""
-        self._reading = None
+        self._reading = self._usable = None
         self._version += 1
 
     def add_defaults(self, values: Any = None, **more: Any) -> None:
@@ -101,6 +105,7 @@ class Conf:
         self._changes[name] = value
         if self._reading is not None:
             self._apply(name, value)
+            self._usable = None  # until it is seen that the whole still fits together
             self._version += 1
             self._changed(self._reading.settings)
 

@@ -11,15 +11,23 @@ import signal
 
 POINTS = (
     "after-claim",
+    "after-begin",
     "before-body",
     "after-body",
     "before-settle",
     "after-settle",
+    "before-commit",
+    "after-commit",
+    "before-give-back",
+    "after-join",
     "before-renew",
+    "after-renew",
     "before-rescue",
     "after-rescue",
     "before-release",
     "before-promote",
+    "after-promote",
+    "before-leave",
 )
 ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP} if hasattr(signal, "SIGKILL") else {}
 
@@ -49,6 +57,7 @@ def fault_point(name: str) -> None:
     _passed += 1
     if _passed != _passage:
         return
+    os.write(2, f"fault point {name}: {_action}\n".encode())
     if _action == "raise":
         raise FaultRaised(name)
     os.kill(os.getpid(), ACTIONS[_action])

@@ -15,12 +15,16 @@ from typing import NamedTuple
 
 HEADER = struct.Struct("=d")  # the keeper's last sign of life, monotonic seconds
 HEADER_SIZE = 64
-SLOT_SIZE = 16_384
+SLOT_SIZE = 32_768
 FLAGS_OFFSET = 0
 USED_OFFSET = 4
 ENTRIES_OFFSET = 64
 ENTRY = struct.Struct("=IiqddI4x")  # sequence, delivery, number, started, deadline, sequence again
-ENTRIES = (SLOT_SIZE - ENTRIES_OFFSET) // ENTRY.size
+ENTRIES = (16_384 - ENTRIES_OFFSET) // ENTRY.size
+ENDED_OFFSET = 16_384
+ENDED = struct.Struct("=qq")  # number, delivery
+ENDED_LAST = (SLOT_SIZE - ENDED_OFFSET) // ENDED.size
+"""How many ended bodies a slot remembers: more than a child can have claimed and not settled."""
 U32 = struct.Struct("=I")
 NUMBER = struct.Struct("=q")
 NUMBER_OFFSET = 8
@@ -30,12 +34,16 @@ DRAIN = 1
 
 
 class Running(NamedTuple):
-    """One body that runs now. Times are monotonic seconds; ``deadline`` 0 means no hard limit."""
+    """One body that runs now. Times are monotonic seconds; ``deadline`` 0 means no hard limit.
+
+    ``main`` is True for the body in the child's main thread, behind which everything else that is not async waits.
+    """
 
     number: int
     delivery: int
     started: float
     deadline: float
+    main: bool = False
 
 
 class SlotTable:
@@ -69,19 +77,24 @@ class SlotTable:
         used = U32.unpack_from(self.memory, start + USED_OFFSET)[0]
         found = []
         for index in range(used):
-            entry = self._entry(start + ENTRIES_OFFSET + index * ENTRY.size)
+            entry = self._entry(start + ENTRIES_OFFSET + index * ENTRY.size, index == 0)
             if entry is not None:
                 found.append(entry)
         return found
 
-    def _entry(self, offset: int) -> Running | None:
+    def _entry(self, offset: int, main: bool) -> Running | None:
         entry = None
         for _ in range(100):  # a writer is between the two words for far less than a microsecond, unless it was killed there
             first, delivery, number, started, deadline, last = ENTRY.unpack_from(self.memory, offset)
-            entry = Running(number, delivery, started, deadline) if number else None
+            entry = Running(number, delivery, started, deadline, main) if number else None
             if first == last:
                 break
         return entry
+
+    def ended(self, slot: int) -> set[tuple[int, int]]:
+        """Return number and delivery of the last bodies that ended there: their outcomes may be on their way still."""
+        start = self.offset(slot) + ENDED_OFFSET
+        return set(ENDED.iter_unpack(self.memory[start : start + ENDED_LAST * ENDED.size]))
 
     def drain(self, slot: int) -> None:
         """Ask the slot's child to leave."""
@@ -109,6 +122,7 @@ class SlotWriter:
         self._entries = offset + ENTRIES_OFFSET
         self._sequence = 0
         self._used = 0
+        self._ended = 0
         self._free = list(range(ENTRIES - 1, 0, -1))
 
     def set(self, entry: int, number: int, delivery: int, started: float, deadline: float) -> None:
@@ -118,6 +132,11 @@ class SlotWriter:
         if entry >= self._used:
             self._used = entry + 1
             U32.pack_into(self._memory, self._offset + USED_OFFSET, self._used)
+
+    def end(self, number: int, delivery: int) -> None:
+        """Say that a body has ended, before its entry is cleared: nobody is to give its job back while its outcome is unwritten."""
+        ENDED.pack_into(self._memory, self._offset + ENDED_OFFSET + self._ended * ENDED.size, number, delivery)
+        self._ended = (self._ended + 1) % ENDED_LAST
 
     def clear(self, entry: int) -> None:
         """Say that it has ended."""

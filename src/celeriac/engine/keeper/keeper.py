@@ -14,16 +14,16 @@ from typing import Any
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.clock import Clock
 from celeriac.engine.errors import BrokerUnavailable, TaskRevokedError
+from celeriac.engine.faults import fault_point
+from celeriac.engine.ipc.channel import Channel, ChannelClosed
+from celeriac.engine.ipc.slots import SlotTable
 from celeriac.engine.job import State, Token
 from celeriac.engine.keeper.leases import Leases
 from celeriac.engine.keeper.prune import Prune
 from celeriac.engine.keeper.release import Release
 from celeriac.engine.keeper.rescue import Rescue
-from celeriac.engine.outcome import Failure, Outcome
-from celeriac.engine.ipc.channel import Channel, ChannelClosed
-from celeriac.engine.faults import fault_point
 from celeriac.engine.options import WorkerOptions
-from celeriac.engine.ipc.slots import SlotTable
+from celeriac.engine.outcome import Failure, Outcome
 
 logger = logging.getLogger("celeriac.keeper")
 
@@ -59,7 +59,7 @@ class Keeper:
         self.notifier: Any = broker.notifier()
         self.children: dict[str, int] = {}
         self.leases = Leases(broker, info.id, options.lease, options.renew_every, clock)
-        self.release = Release(broker, slots, clock, 1 if options.pool in ("prefork", "solo") else options.concurrency)
+        self.release = Release(broker, slots, clock, options.coroutines if options.pool in ("prefork", "solo") else options.concurrency)
         self.rescue = Rescue(broker, slots, options.poison_limit)
         self.prune = Prune(broker, info.id, options.keep, clock)
         self.stopping = False
@@ -72,6 +72,7 @@ class Keeper:
         """Join, keep, leave. Returns when told to stop, or when the broker has declared this worker dead."""
         if not joined:
             self._persist(lambda: self.broker.join(self.info, self.leases.lease))
+            fault_point("after-join")
         self._persist(self._watch)
         self._say({"joined": self.info.id})
         while not (self.stopping or self.dead):
@@ -81,6 +82,7 @@ class Keeper:
             logger.error("The broker has declared this worker dead: its lease ran out and its jobs were given to others.")
             self._say({"dead": self.info.id})
         else:
+            fault_point("before-leave")
             self._persist(lambda: self.broker.leave(self.info.id), once=True)
             self._say({"left": self.info.id})
         self.broker.close()
@@ -111,6 +113,7 @@ class Keeper:
         if self.leases.due_in() <= 0 and not self.leases.renew():
             self.dead = True
             return
+        self.notifier.watch()  # a connection that was made anew hears nothing yet
         self._rescue_children()
         self.release.look(self.children)
         now = self.clock.monotonic()
@@ -136,6 +139,7 @@ class Keeper:
     def _promote(self) -> None:
         fault_point("before-promote")
         until = self.broker.promote(PROMOTE_BATCH)
+        fault_point("after-promote")
         self._promote_at = self.clock.monotonic() + (LOOK_EVERY if until is None else min(until, LOOK_EVERY))
 
     def _cancel_doomed(self) -> None:
@@ -171,10 +175,17 @@ class Keeper:
         if notified >= 0:
             waits.append(notified)
         ready = select.select(waits, [], [], seconds)[0]
-        if notified in ready and self.notifier.drain():
+        if notified in ready and self._was_woken():
             self._promote_at = self._look_at = 0.0
         if self.master is not None and self.master in ready:
             self._hear_master(self.master)
+
+    def _was_woken(self) -> bool:
+        try:
+            woken: bool = self.notifier.drain()
+        except BrokerUnavailable:
+            return False  # the connection broke while we slept; the next turn meets that, and waits
+        return woken
 
     def _hear_master(self, master: Channel) -> None:
         try:

@@ -37,6 +37,7 @@ class Leases:
         except BrokerUnavailable:
             self._steady_since = None
             raise
+        fault_point("after-renew")
         now = self._clock.monotonic()
         if self._renewed is None or self._steady_since is None or now - self._renewed > 2 * self.every:
             self._steady_since = now

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from celeriac.engine.clock import Clock
-from celeriac.engine.job import Token
 from celeriac.engine.faults import fault_point
 from celeriac.engine.ipc.slots import Running, SlotTable
+from celeriac.engine.job import Token
 
 SLOW = 0.075
 """Seconds after which a running job is slow: above the child's own 50 ms, so that both agree."""
@@ -43,13 +43,21 @@ class Release:
         if not new:
             return 0
         self._broker.begin([Token(entry.number, child, entry.delivery) for entry in new])
-        return self._give_back(child, slot, running) if len(running) >= self._room else 0
+        blocking = self._blocking(running, slow)
+        return self._give_back(child, slot, running, blocking) if blocking else 0
 
-    def _give_back(self, child: str, slot: int, before: list[Running]) -> int:
+    def _blocking(self, running: list[Running], slow: list[Running]) -> set[Running]:
+        """Return the bodies behind which the rest waits: a slow one in the main thread, or as many as there is room for."""
+        main = {entry for entry in slow if entry.main}
+        return main or (set(running) if len(running) >= self._room else set())
+
+    def _give_back(self, child: str, slot: int, before: list[Running], blocking: set[Running]) -> int:
         busy = {Token(entry.number, child, entry.delivery) for entry in before}
         rest = self._broker.held(child) - busy
-        if not rest or not set(before) & set(self._slots.running(slot)):
-            return 0  # nothing to give, or the slow one has ended meanwhile and the child sees to the rest
+        if not rest or not blocking <= set(self._slots.running(slot)):
+            return 0  # nothing to give, or what blocked has ended meanwhile and the child sees to the rest
+        ended = self._slots.ended(slot)  # their outcomes are on the way; a body that holds the GIL may keep them there for long
+        rest = {token for token in rest if (token.number, token.delivery) not in ended}
         fault_point("before-release")
         released: int = self._broker.release(rest)
         return released

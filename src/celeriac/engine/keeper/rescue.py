@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from celeriac.engine.brokers.base import Verdict
-from celeriac.engine.job import State, Token
-from celeriac.engine.outcome import Failure
 from celeriac.engine.faults import fault_point
 from celeriac.engine.ipc.slots import SlotTable
+from celeriac.engine.job import State, Token
+from celeriac.engine.outcome import Failure
 
 
 class Rescue:

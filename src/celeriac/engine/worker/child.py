@@ -8,6 +8,7 @@ ignores INT and TERM: only its master acts on them, because Ctrl-C and superviso
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import select
@@ -19,25 +20,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from celeriac.engine.errors import BrokerUnavailable, ChildIsDead, LeaseLost, TaskCancelled
+from celeriac.engine.faults import fault_point
+from celeriac.engine.ipc.channel import Channel, ChannelClosed
+from celeriac.engine.ipc.slots import SlotWriter
 from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
 from celeriac.engine.worker import fetcher as fetching
 from celeriac.engine.worker.attempt import Attempt
-from celeriac.engine.ipc.channel import Channel, ChannelClosed
 from celeriac.engine.worker.completer import Completer
 from celeriac.engine.worker.executors.loop import LoopExecutor
 from celeriac.engine.worker.executors.threads import ThreadExecutor
-from celeriac.engine.faults import fault_point
 from celeriac.engine.worker.fetcher import Fetcher
 from celeriac.engine.worker.flusher import Flusher
 from celeriac.engine.worker.limits import MainThreadLimits, ThreadGuard, ThreadLimits
 from celeriac.engine.worker.project import Project
-from celeriac.engine.ipc.slots import SlotWriter
 
 logger = logging.getLogger("celeriac.worker")
 
 POLL = 1.0
 """Seconds between two looks of an idle child that nobody wakes."""
+FRESH = 0.02
+"""Seconds: well under ``fetcher.SLOW``, so that what is claimed behind a fresh body has waited too long before that one is slow."""
 COMPARE_EVERY = 5.0
 LONGEST_BACKOFF = 2.0
 
@@ -66,9 +69,11 @@ class Child:
         self.ran = 0
         self.inbox: deque[Job] = deque()
         self.entries: dict[Token, int] = {}
+        self.began: dict[Token, float] = {}
+        self.returned: list[Job] = []
         self.in_flight: set[Token] = set()
         self._lock = threading.Lock()
-        self.compared = time.monotonic()
+        self.compared = self.claimed = time.monotonic()
         # Without a master nobody can kill this process over one job, so a cancelled body gets an exception instead.
         self.guard = ThreadGuard() if self.inline and master is None else None
         self.running_inline: Token | None = None
@@ -81,9 +86,9 @@ class Child:
             reporter=self.flusher.report,
             transactions=self.broker.settling if hasattr(self.broker, "settling") else None,
         )
-        self.loop = LoopExecutor(self.runner, self._ended_elsewhere)
+        self.loop = LoopExecutor(self.runner, self._ended_elsewhere, self._return)
         threads = 0 if self.inline else self.options.concurrency
-        self.threads = ThreadExecutor(self.runner, threads, self._ended_elsewhere, project.between_jobs) if threads else None
+        self.threads = ThreadExecutor(self.runner, threads, self._ended_elsewhere, self._return, project.between_jobs) if threads else None
 
     # -- the loop ----------------------------------------------------------------------------------------------------------
 
@@ -108,11 +113,12 @@ class Child:
     def _turn(self) -> None:
         """One turn: settle what is done, claim for what is free, run it or sleep."""
         self._settle()
+        self._give_back_leftovers()
         room = 0 if self._closing() else self._room()
         jobs = self._claim(room) if room > 0 else []
         if jobs:
             self._dispatch(jobs)
-        elif not len(self.completer):
+        elif not len(self.completer) and not self.returned:
             self._rest(room)
         self._compare()
 
@@ -133,7 +139,14 @@ class Child:
             ahead = min(ahead, self.options.max_tasks_per_child - self.ran)
         if self.inline:
             return min(ahead, self.options.coroutines - len(self.in_flight))
-        return self.options.concurrency + ahead - 1 - len(self.in_flight)
+        free = self.options.concurrency - len(self.in_flight)
+        return free + ahead - 1 if self.threads is not None and self._all_fresh() else free
+
+    def _all_fresh(self) -> bool:
+        """Return whether every running body began a moment ago, so that a look-ahead will not wait behind a slow one."""
+        with self._lock:
+            oldest = min(self.began.values(), default=None)
+        return self.options.pool == "threads" and (oldest is None or time.monotonic() - oldest < FRESH)
 
     # -- broker ------------------------------------------------------------------------------------------------------------
 
@@ -160,6 +173,7 @@ class Child:
 
     def _claim(self, room: int) -> list[Job]:
         jobs: list[Job] = self.broker.claim(self.options.queues, room, self.id)
+        self.claimed = time.monotonic()
         if jobs:
             fault_point("after-claim")
             if len(jobs) > 1:
@@ -181,22 +195,32 @@ class Child:
         if now - self.compared < COMPARE_EVERY:
             return
         self.compared = now
-        unknown = self.broker.held(self.id) - self.in_flight - {job.token for job in self.inbox}
-        if unknown and not len(self.completer):
-            self.broker.release(unknown)
+        with self.completer.quiet() as settled:
+            # While an outcome is on its way, the broker still believes in a claim that is over.
+            unknown = self.broker.held(self.id) - self.in_flight if settled else set()
+            if unknown:
+                self.broker.release(unknown)
 
     def _leave(self) -> None:
         if self.threads is not None:
-            self._give_back(self.threads.recall())
+            self.returned += self.threads.recall()
             self.threads.stop()
-        self._give_back(self.inbox)
-        self.inbox.clear()
+        self._give_back_leftovers()
         self._settle()
 
-    def _give_back(self, jobs: Sequence[Job]) -> None:
+    def _give_back_leftovers(self) -> None:
+        """Give back what was claimed and not begun: behind a slow job, or because the child leaves."""
         with self._lock:
+            jobs, self.returned = [*self.inbox, *self.returned], []
+            self.inbox.clear()
             self.in_flight.difference_update(job.token for job in jobs)
         self.broker.release([job.token for job in jobs])
+
+    def _return(self, job: Job) -> None:
+        """A pool thread or the loop did not begin a job, because it had waited too long. Called by that thread."""
+        with self._lock:
+            self.returned.append(job)
+        self._outcome_added()
 
     # -- running -----------------------------------------------------------------------------------------------------------
 
@@ -218,11 +242,14 @@ class Child:
             self.flusher.rest()
 
     def _submit(self, executor: LoopExecutor | ThreadExecutor, job: Job, task: Any) -> None:
-        if task is not None and task.acks_late is False and not self.broker.begin([job.token], once=True):
+        once = task is not None and task.acks_late is False
+        if once and not self._begin_once(job):
             return
         with self._lock:
             self.in_flight.add(job.token)
-        executor.submit(job)
+        # A begun job is nobody else's to give back. Any other goes back where it could not begin in time: by then the keeper may
+        # have given it back already, and to run it would be to run it twice.
+        executor.submit(job, math.inf if once else self.claimed + fetching.SLOW)
 
     def _run_inbox(self) -> None:
         """Run what was claimed, in order, in this thread. After a slow job the rest goes back: others may be free."""
@@ -240,10 +267,7 @@ class Child:
                 break
         self.ran += count
         self.fetcher.ran(count, time.monotonic() - begun)
-        if self.inbox:
-            rest = [job.token for job in self.inbox]
-            self.inbox.clear()
-            self.broker.release(rest)
+        self._give_back_leftovers()
 
     def _run_inline(self, job: Job) -> None:
         if self.guard is None:
@@ -261,7 +285,14 @@ class Child:
         task = self.project.registry.get_task(job.task)
         if task is None or task.acks_late is not False:
             return True
-        return bool(self.broker.begin([job.token], once=True))
+        return self._begin_once(job)
+
+    def _begin_once(self, job: Job) -> bool:
+        """Begin at the broker. Tried until it answers: a begin whose answer was lost may have been written, and then none but we runs it."""
+        held: set[Token] = set()
+        self._persist(lambda: held.update(self.broker.begin([job.token], once=True)))
+        fault_point("after-begin")
+        return bool(held)
 
     def _publish(self, attempt: Attempt) -> None:
         """Say in shared memory what runs. Called by the thread that runs it."""
@@ -272,16 +303,19 @@ class Child:
         if job.token in self.in_flight:
             with self._lock:
                 entry = self.entries[job.token] = self.slot.take()
+                self.began[job.token] = now
         self.slot.set(entry, job.number, job.delivery, now, deadline)
         fault_point("before-body")
 
     def _withdraw(self, attempt: Attempt) -> None:
         token = attempt.job.token
-        if token in self.entries:
-            with self._lock:
+        with self._lock:
+            self.slot.end(token.number, token.delivery)
+            if token in self.entries:
                 self.slot.give(self.entries.pop(token))
-        else:
-            self.slot.clear(0)
+                del self.began[token]
+            else:
+                self.slot.clear(0)
 
     def _ended_elsewhere(self, outcome: Outcome) -> None:
         """An outcome from a pool thread or the event loop."""
@@ -316,7 +350,7 @@ class Child:
                 self._dispatch(jobs)
                 return
         self.asleep = True
-        if len(self.completer):  # added between our look and the flag
+        if len(self.completer) or self.returned:  # added between our look and the flag
             self.asleep = False
             return
         self._sleep(room)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -45,6 +46,12 @@ class Completer:
             self._pending.append(outcome)
         if self.on_added is not None:
             self.on_added()
+
+    @contextmanager
+    def quiet(self) -> Iterator[bool]:
+        """Keep everybody from settling for a moment. Yields whether nothing was left to settle."""
+        with self._lock:
+            yield not self._pending
 
     def settle(self, broker: Any) -> int:
         """Settle everything collected so far on ``broker``. Returns how many outcomes were sent.

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from celeriac.engine.ipc.channel import Channel
-from celeriac.engine.options import WorkerOptions
 from celeriac.engine.ipc.slots import SlotTable
+from celeriac.engine.options import WorkerOptions
 
 
 class Process:

@@ -20,10 +20,10 @@ import msgspec
 
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.ipc.channel import ChannelClosed
+from celeriac.engine.ipc.slots import Running, SlotTable
+from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.generation import Generation, Process
 from celeriac.engine.worker.linux import adopt_orphans, resident_kib, set_title
-from celeriac.engine.options import WorkerOptions
-from celeriac.engine.ipc.slots import Running, SlotTable
 
 logger = logging.getLogger("celeriac.master")
 
@@ -376,6 +376,7 @@ class Master:
     def _declared_dead(self) -> None:
         """Others have our jobs. Stop everything that may still run one, and begin again under a new name."""
         self.worker, self.joined = uuid.uuid4().hex, False
+        self.free += [slot for slot, _ in self.buried.values()]
         self.buried.clear()
         for generation in self.generations:
             for process in generation.children:

@@ -23,7 +23,7 @@ from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.child import Child
 from celeriac.engine.worker.project import Project
 
-EXIT_OK, EXIT_COLD = 0, 2
+EXIT_OK, EXIT_COLD, EXIT_DEAD = 0, 2, 3
 
 
 class Solo:
@@ -43,17 +43,18 @@ class Solo:
         self.keeper.children[self.child.id] = 0
         self._thread = threading.Thread(target=self.keeper.run, args=(False,), name="celeriac-keeper", daemon=True)
 
-    def run(self, ready: Callable[[], None] | None = None) -> None:
-        """Work until stopped."""
+    def run(self, ready: Callable[[], None] | None = None) -> bool:
+        """Work until stopped. Returns False where the broker had declared this worker dead: somebody should start it anew."""
         self._thread.start()
         self.joined.wait()
         if ready is not None:
             ready()
         try:
-            self.child.run()
+            ended = self.child.run()
         finally:
             self.keeper.stopping = True
             self._thread.join(10)
+        return ended != "dead" and not self.keeper.dead
 
     def stop(self) -> None:
         """Finish what runs, give back the rest, end ``run``."""
@@ -84,6 +85,6 @@ def run_solo(project: Project, announce: Callable[[WorkerOptions, WorkerInfo], N
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    solo.run(lambda: announce(project.options, solo.info))
+    alive = solo.run(lambda: announce(project.options, solo.info))
     project.leaving("child")
-    return EXIT_OK
+    return EXIT_OK if alive else EXIT_DEAD

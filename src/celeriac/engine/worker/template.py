@@ -23,13 +23,13 @@ import msgspec
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.clock import SystemClock
 from celeriac.engine.errors import CeleriacError
-from celeriac.engine.keeper.keeper import Keeper
 from celeriac.engine.ipc.channel import Channel, ChannelClosed
+from celeriac.engine.ipc.slots import SlotTable
+from celeriac.engine.keeper.keeper import Keeper
+from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.child import Child, ignore_terminal_signals
 from celeriac.engine.worker.linux import die_with_parent, set_title
-from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.project import Project
-from celeriac.engine.ipc.slots import SlotTable
 
 EXIT_DEAD = 3
 """Exit status of a child that the broker declared dead."""
@@ -117,17 +117,17 @@ class Template:
 
     def _fork(self, message: dict[str, Any]) -> None:
         descriptor = self.channel.descriptors.pop(0)
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become(message, descriptor)
+            self._become(message, descriptor, parent)
         os.close(descriptor)
         self.channel.send({"forked": message["id"], "pid": pid})
 
-    def _become(self, message: dict[str, Any], descriptor: int) -> None:
+    def _become(self, message: dict[str, Any], descriptor: int, parent: int) -> None:
         """In the new process: be a keeper or a child, then end without the template's clean-up."""
         status = 1
         try:
-            parent = os.getppid()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             die_with_parent(parent)

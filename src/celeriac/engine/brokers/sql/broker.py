@@ -220,7 +220,7 @@ class SQLBroker:
             return self._taken(lambda: self._rescue_lapsed(limit))
         return self._taken(lambda: self._rescue_child(child, begun, verdicts, limit))
 
-    def _rescue_lapsed(self, limit: int) -> list[str]:
+    def _rescue_lapsed(self, limit: int | None) -> list[str]:
         lapsed = self.connection.fetch(self.dialect.sql["lapsed"])
         return [queue for (worker,) in lapsed for queue in self._bury(worker, limit)]
 
@@ -229,6 +229,8 @@ class SQLBroker:
         self.connection.run(sql["kill_worker"], (worker,))
         children = [row[0] for row in self.connection.fetch(sql["children"], (worker,))]
         self.connection.run(sql["kill_children"], (worker,))  # waits for claims in flight, or stops them
+        if children:
+            self.connection.run_many(sql["forget_idle"], [(child,) for child in children])
         now = time.time()
         return [queue for child in children for queue in self.dialect.empty(self.connection, child, (), now, limit)]
 
@@ -236,6 +238,7 @@ class SQLBroker:
         self, child: str, begun: Collection[Token], verdicts: Collection[Verdict], limit: int | None
     ) -> list[str]:
         self.connection.run(self.dialect.sql["kill_child"], (child,))  # first: it waits for a claim in flight, or stops it
+        self.connection.run(self.dialect.sql["forget_idle"], (child,))  # nobody is to wake the dead
         now = time.time()
         outcomes = [judged(verdict, now, now) for verdict in verdicts]
         refused = self.dialect.settle(self.connection, outcomes) if outcomes else set()

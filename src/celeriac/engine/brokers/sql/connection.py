@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 
 from celeriac.engine.errors import BrokerUnavailable, DatabaseLocked, SchemaMissing
+from celeriac.engine.faults import fault_point
 
 Rows = list[tuple[Any, ...]]
 PATIENCE = 5.0
@@ -160,6 +161,11 @@ class OwnConnection:
         self._sql: dict[str, str] = {}
 
     @property
+    def errors(self) -> Any:
+        """A context manager that turns what the driver raises into Django's errors, for what is done with ``raw`` itself."""
+        return self._django.wrap_database_errors if self._django is not None else nullcontext()
+
+    @property
     def raw(self) -> Any:
         """The driver's own connection."""
         if self._django is None:
@@ -172,7 +178,8 @@ class OwnConnection:
         django.settings_dict = {**django.settings_dict, "CONN_MAX_AGE": None, "ATOMIC_REQUESTS": False}
         django.settings_dict["OPTIONS"] = self._options(dict(django.settings_dict["OPTIONS"]))
         django.inc_thread_sharing()
-        django.connect()
+        with django.wrap_database_errors:
+            django.connect()
         self._cursor = self._prepare(django.connection)
         self._django = django
 
@@ -227,7 +234,9 @@ class OwnConnection:
             self._roll_back()
             raise
         self._inside = False
+        fault_point("before-commit")
         self._execute("COMMIT", ())
+        fault_point("after-commit")
 
     def _roll_back(self) -> None:
         try:

@@ -29,6 +29,7 @@ STATEMENTS = {
     "kill_children": "update celeriac_child set alive = {false} where worker = %s and alive",
     "kill_child": "update celeriac_child set alive = {false} where id = %s",
     "children": "select id from celeriac_child where worker = %s",
+    "forget_idle": "delete from celeriac_idle where child = %s",
     "is_alive": "select 1 from celeriac_child where id = %s and alive",
     # -- what a child holds --------------------------------------------------------------------------------------------
     "begin": """update celeriac_live set begun = coalesce(begun, {now}), once = (once or %s)

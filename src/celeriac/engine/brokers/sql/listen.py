@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, OwnConnection
+from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, OwnConnection, typed_errors
 from celeriac.engine.brokers.sql.dialect import Dialect
 
 KEEPERS = "celeriac_keepers"
@@ -40,10 +40,14 @@ class ListenWake:
 
     def _listen(self, channel: str) -> None:
         assert isinstance(self._connection, OwnConnection)
-        raw = self._connection.raw
-        if self._listening is not raw or self._channel != channel:  # a connection made anew listens to nothing yet
-            self._connection.run(f'listen "{channel}"')
-            self._channel, self._listening = channel, raw
+        with self._typed():
+            raw = self._connection.raw
+            if self._listening is not raw or self._channel != channel:  # a connection made anew listens to nothing yet
+                self._connection.run(f'listen "{channel}"')
+                self._channel, self._listening = channel, raw
+
+    def _typed(self) -> AbstractContextManager[None]:
+        return typed_errors(self._dialect.alias, self._connection)
 
     def fileno(self) -> int:
         if self._listening is None or self._listening.closed:
@@ -52,10 +56,12 @@ class ListenWake:
 
     def arm(self, child: str, queues: Sequence[str]) -> None:
         self._listen("celeriac_" + child.replace("-", ""))
-        self._connection.run(ARM, (child, list(queues)))
+        with self._typed():
+            self._connection.run(ARM, (child, list(queues)))
 
     def disarm(self, child: str) -> None:
-        self._connection.run(DISARM, (child,))
+        with self._typed():
+            self._connection.run(DISARM, (child,))
 
     def watch(self) -> None:
         self._listen(KEEPERS)
@@ -64,7 +70,9 @@ class ListenWake:
         # A wake-up that came together with the answer to a statement was read with it: the descriptor shows nothing any more.
         if self._listening is None or self._listening.closed:
             return False
-        return sum(1 for _ in self._listening.notifies(timeout=0)) > 0
+        assert isinstance(self._connection, OwnConnection)
+        with self._typed(), self._connection.errors:  # a server that went away makes the descriptor readable, too
+            return sum(1 for _ in self._listening.notifies(timeout=0)) > 0
 
     def changed(self) -> bool:
         return True  # there is nothing cheaper to look at than the claim itself

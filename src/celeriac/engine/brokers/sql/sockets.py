@@ -21,7 +21,7 @@ from pathlib import Path
 
 from django.db import connections
 
-from celeriac.engine.brokers.sql.connection import Connection
+from celeriac.engine.brokers.sql.connection import Connection, typed_errors
 
 HAS_SOCKETS = hasattr(socket, "AF_UNIX")
 _GONE = (FileNotFoundError, ConnectionRefusedError)
@@ -100,7 +100,8 @@ class SocketWake:
         return woken
 
     def changed(self) -> bool:
-        version = self._connection.fetch("PRAGMA data_version")[0][0]
+        with typed_errors(self._alias, self._connection):
+            version = self._connection.fetch("PRAGMA data_version")[0][0]
         before, self._version = self._version, version
         return bool(version != before)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 from celeriac.engine.job import Job, Token
@@ -14,15 +15,16 @@ from celeriac.engine.worker.attempt import CANCEL_MESSAGE, AttemptRunner
 class LoopExecutor:
     """Runs coroutines on a loop of its own, started with the first job. ``_tasks`` belongs to the loop's thread."""
 
-    def __init__(self, runner: AttemptRunner, done: Callable[[Outcome], None]) -> None:
+    def __init__(self, runner: AttemptRunner, done: Callable[[Outcome], None], returned: Callable[[Job], None]) -> None:
         self._runner = runner
         self._done = done
+        self._returned = returned
         self._tasks: dict[Token, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def submit(self, job: Job) -> None:
-        """Start a job on the loop."""
-        self._running_loop().call_soon_threadsafe(self._start, job)
+    def submit(self, job: Job, by: float) -> None:
+        """Start a job on the loop. What has not begun ``by`` then (monotonic) is returned instead of run."""
+        self._running_loop().call_soon_threadsafe(self._start, job, by)
 
     def cancel(self, token: Token) -> bool:
         """Cancel a running job. Whether it was running is seen when its outcome arrives."""
@@ -50,8 +52,11 @@ class LoopExecutor:
         finally:
             loop.close()
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: Job, by: float) -> None:
         assert self._loop is not None
+        if time.monotonic() > by:
+            self._returned(job)
+            return
         self._tasks[job.token] = self._loop.create_task(self._run(job))
 
     async def _run(self, job: Job) -> None:

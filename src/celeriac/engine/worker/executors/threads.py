@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -20,27 +21,35 @@ class ThreadExecutor:
     its own thread.
     """
 
-    def __init__(self, runner: AttemptRunner, threads: int, done: Callable[[Outcome], None], between: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        runner: AttemptRunner,
+        threads: int,
+        done: Callable[[Outcome], None],
+        returned: Callable[[Job], None],
+        between: Callable[[], None],
+    ) -> None:
         self._runner = runner
         self._done = done
+        self._returned = returned
         self._between = between
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Job, float] | None] = SimpleQueue()
         self._guards: dict[Token, ThreadGuard] = {}
         self.threads = [threading.Thread(target=self._work, name=f"celeriac-{n}", daemon=True) for n in range(threads)]
         for thread in self.threads:
             thread.start()
 
-    def submit(self, job: Job) -> None:
-        """Queue a job for the next free thread."""
-        self._jobs.put(job)
+    def submit(self, job: Job, by: float) -> None:
+        """Queue a job for the next free thread. What no thread has begun ``by`` then (monotonic) is returned instead of run."""
+        self._jobs.put((job, by))
 
     def recall(self) -> list[Job]:
         """Return the jobs that no thread has taken yet, and forget them."""
         jobs = []
         while not self._jobs.empty():
-            job = self._jobs.get()
-            if job is not None:
-                jobs.append(job)
+            item = self._jobs.get()
+            if item is not None:
+                jobs.append(item[0])
         return jobs
 
     def cancel(self, token: Token, kind: type[BaseException] = TaskCancelled) -> bool:
@@ -54,7 +63,11 @@ class ThreadExecutor:
             self._jobs.put(None)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (item := self._jobs.get()) is not None:
+            job, by = item
+            if time.monotonic() > by:
+                self._returned(job)
+                continue
             token = job.token
             self._between()  # each thread has database connections of its own
             self._guards[token] = guard = ThreadGuard()

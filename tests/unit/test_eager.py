@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from celeriac import progress, shared_task
+from celeriac.app import Celery
+from celeriac.eager import MOST_ATTEMPTS
+from celeriac.engine.brokers.memory import MemoryBroker
+from celeriac.engine.request import current_request
+from celeriac.exceptions import Ignore, Reject, TaskRevokedError
+from celeriac.result import AsyncResult, EagerResult
+
+
+@pytest.fixture(autouse=True)
+def _eager(app: Celery) -> None:
+    app.conf.task_always_eager = True
+
+
+def test_delay_runs_at_once_and_enqueues_nothing(app: Celery, broker: MemoryBroker) -> None:
+    result = app.task(name="add")(lambda a, b: a + b).delay(1, 2)
+    assert isinstance(result, EagerResult)
+    assert isinstance(result, AsyncResult)
+    assert (result.get(), result.state, result.ready(), result.successful(), result.exists()) == (
+        3,
+        "SUCCESS",
+        True,
+        True,
+        True,
+    )
+    assert (result.name, result.children, result.traceback) == ("add", [], None)
+    assert broker.counts() == {}
+
+
+def test_arguments_arrive_as_a_worker_gets_them(app: Celery) -> None:
+    seen: list[Any] = []
+    task = app.task(lambda *args: seen.extend(args))
+    task.delay((1, 2), dt.date(2026, 1, 2), {3: "x"})
+    assert seen == [[1, 2], dt.date(2026, 1, 2), {"3": "x"}]
+    with pytest.raises(TypeError, match="is not JSON"):
+        task.delay(object())
+    with pytest.raises(TypeError, match="cannot be called so"):
+        app.task(name="none")(lambda: None).delay(1)
+
+
+def test_the_value_is_the_one_returned(app: Celery) -> None:
+    assert app.task(lambda: (1, 2)).delay().get() == (1, 2)
+
+
+def test_a_result_that_a_worker_could_not_keep_fails_here_too(app: Celery) -> None:
+    assert app.task(object).delay().state == "FAILURE"
+    assert app.task(ignore_result=True, name="ignored")(object).delay().state == "SUCCESS"
+
+
+def test_an_error_is_in_the_result_and_raised_by_get(app: Celery) -> None:
+    result = app.task(lambda: {}["k"]).delay()
+    assert (result.state, type(result.result)) == ("FAILURE", KeyError)
+    assert "KeyError" in (result.traceback or "")
+    assert isinstance(result.get(propagate=False), KeyError)
+    for ask in (result.get, result.maybe_throw, lambda: asyncio.run(result.aget())):
+        with pytest.raises(KeyError):
+            ask()
+
+
+@pytest.mark.parametrize("how", ["setting", "throw"])
+def test_errors_are_raised_at_the_call_where_that_is_asked_for(app: Celery, how: str) -> None:
+    task = app.task(lambda: {}["k"])
+    app.conf.task_eager_propagates = how == "setting"
+    with pytest.raises(KeyError):
+        task.delay() if how == "setting" else task.apply(throw=True)
+    assert task.apply(throw=False).state == "FAILURE"
+
+
+def test_retries_run_again_at_once(app: Celery) -> None:
+    tries: list[int] = []
+
+    @app.task(bind=True, max_retries=5, default_retry_delay=3600)
+    def flaky(self: Any) -> int:
+        tries.append(self.request.retries)
+        assert self.request.is_eager
+        if len(tries) < 3:
+            raise self.retry(exc=OSError())
+        return len(tries)
+
+    assert flaky.delay().get() == 3
+    assert tries == [0, 1, 2]
+
+
+def test_retries_end_at_their_limit(app: Celery) -> None:
+    manual = app.task(bind=True, max_retries=2, name="manual")(lambda self: self.retry(exc=OSError("over")))
+    by_itself = app.task(autoretry_for=(ZeroDivisionError,), max_retries=2, name="auto")(lambda: 1 / 0)
+    with pytest.raises(OSError, match="over"):
+        manual.delay().get()
+    with pytest.raises(ZeroDivisionError):
+        by_itself.delay().get()
+
+
+def test_a_task_that_is_retried_for_ever_comes_back_to_its_caller(app: Celery) -> None:
+    tries: list[int] = []
+    endless = app.task(bind=True, max_retries=None)(lambda self: (tries.append(1), self.retry()))
+    assert endless.delay().state == "RETRY"
+    assert len(tries) == MOST_ATTEMPTS + 1
+
+
+def test_a_retry_with_other_arguments(app: Celery) -> None:
+    task = app.task(bind=True)(lambda self, n: n if n > 3 else self.retry(args=(n + 1,)))
+    assert task.delay(1).get() == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "state"), [(Ignore(), "IGNORED"), (Reject("x"), "FAILURE"), (Reject(requeue=True), "REJECTED")]
+)
+def test_steering(app: Celery, error: Exception, state: str) -> None:
+    def body() -> None:
+        raise error
+
+    assert app.task(body).delay().state == state
+
+
+def test_linked_callbacks_run_too(app: Celery) -> None:
+    seen: list[Any] = []
+    note = app.task(name="note")(lambda *args: seen.append(args))
+    app.task(name="one")(lambda: 1).apply_async(link=note.s("after"))
+    app.task(name="bad")(lambda: 1 / 0).apply_async(link_error=note.si("failed"))
+    assert seen == [(1, "after"), ("failed",)]
+
+
+def test_tasks_inside_tasks_run_inside(app: Celery) -> None:
+    @app.task(bind=True)
+    def inner(self: Any) -> list[Any]:
+        return [self.request.is_eager, self.request.parent_id, outer.request.id]
+
+    @app.task(bind=True)
+    def outer(self: Any) -> list[Any]:
+        with __import__("celeriac").allow_join_result():
+            return [self.request.id, *inner.delay().get()]
+
+    id, eager, parent, seen = outer.delay().get()
+    assert (eager, parent, seen) == (True, id, id)
+    assert current_request.get() is None
+
+
+def test_progress_is_kept_on_the_result(app: Celery) -> None:
+    assert app.task(lambda: progress(2, 5, "half")).delay().progress == {"done": 2, "total": 5, "message": "half"}
+
+
+def test_coroutines_run_with_and_without_a_loop_around(app: Celery) -> None:
+    @app.task
+    async def body(n: int) -> int:
+        await asyncio.sleep(0)
+        return n * 2
+
+    async def call() -> Any:
+        return body.delay(4).get()
+
+    assert (body.delay(3).get(), asyncio.run(call())) == (6, 8)
+
+
+def test_ctrl_c_ends_the_caller_and_not_just_the_task(app: Celery) -> None:
+    def body() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        app.task(body).delay()
+
+
+def test_a_revoked_eager_result_says_so(app: Celery) -> None:
+    result = app.task(lambda: 1).delay()
+    result.revoke()
+    assert result.state == "REVOKED"
+    with pytest.raises(TaskRevokedError):
+        result.get()
+    result.forget()
+
+
+def test_apply_takes_an_id_headers_and_retries(app: Celery) -> None:
+    @app.task(bind=True)
+    def look(self: Any) -> list[Any]:
+        return [self.request.id, self.request.headers, self.request.retries]
+
+    assert look.apply(task_id="mine", headers={"a": 1}, retries=2).get() == ["mine", {"a": 1}, 2]
+
+
+def test_shared_tasks_follow_the_current_app(app: Celery) -> None:
+    @shared_task
+    def everywhere() -> int:
+        return 7
+
+    assert everywhere.delay().get() == 7
