@@ -64,7 +64,7 @@ class Signature(dict[str, Any]):
             immutable=immutable,
         )
 
-    # -- what it says ----------------------------------------------------------------------------------------------------------
+    # -- what it says ------------------------------------------------------------------------------------------------------
 
     @property
     def app(self) -> Any:
@@ -125,7 +125,7 @@ class Signature(dict[str, Any]):
         id: str | None = self.options.get("task_id")
         return id
 
-    # -- making others of it ---------------------------------------------------------------------------------------------------
+    # -- making others of it -----------------------------------------------------------------------------------------------
 
     def clone(self, args: Any = None, kwargs: Any = None, **options: Any) -> Signature:
         """Return a copy with more arguments and options."""
@@ -173,7 +173,7 @@ class Signature(dict[str, Any]):
         result: AsyncResult[Any] = self.app.AsyncResult(id)
         return result
 
-    # -- changing it -----------------------------------------------------------------------------------------------------------
+    # -- changing it -------------------------------------------------------------------------------------------------------
 
     def set(self, immutable: bool | None = None, **options: Any) -> Signature:
         """Set options; return the signature itself."""
@@ -208,7 +208,7 @@ class Signature(dict[str, Any]):
             links.append(added)
         return linked
 
-    # -- calling it ------------------------------------------------------------------------------------------------------------
+    # -- calling it --------------------------------------------------------------------------------------------------------
 
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> AsyncResult[Any]:
         """Enqueue the job."""
@@ -244,7 +244,7 @@ class Signature(dict[str, Any]):
 
     __ror__ = __or__
 
-    # -- looks -----------------------------------------------------------------------------------------------------------------
+    # -- looks -------------------------------------------------------------------------------------------------------------
 
     def flatten_links(self) -> list[Any]:
         """Return the signature and every one that is linked to it."""

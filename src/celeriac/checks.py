@@ -51,8 +51,8 @@ def _check_sqlite(alias: str) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            f"The SQLite database {alias!r} begins its transactions in mode {mode}. When one of them turns from reading to writing"
-            " while another process writes, SQLite answers 'database is locked' at once.",
+            f"The SQLite database {alias!r} begins its transactions in mode {mode}. When one of them turns from reading to"
+            " writing while another process writes, SQLite answers 'database is locked' at once.",
             hint=TRANSACTION_MODE.format(alias=alias),
             id="celeriac.W002",
         )

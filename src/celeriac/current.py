@@ -1,8 +1,7 @@
 """What a process has one of: the current app, the tasks shared by all apps, the task that runs.
 
-There is always a current app: the one made last by ``Celery(...)``, else a default one that reads Django's settings. It is one
-for
-the whole process, every thread included.
+There is always a current app: the one made last by ``Celery(...)``, else a default one that reads Django's settings. It is
+one for the whole process, every thread included.
 """
 
 from __future__ import annotations

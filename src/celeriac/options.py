@@ -1,8 +1,7 @@
 """The options of a call: which there are, and how each becomes a part of a job.
 
 What is given with the call wins over the task's own options, these over ``task_routes``, these over the settings (``lpmerge``
-in
-celery.app.routes). None never overrides.
+in celery.app.routes). None never overrides.
 """
 
 from __future__ import annotations

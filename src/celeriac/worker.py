@@ -75,7 +75,10 @@ class DjangoProject:
 
 
 def _is_stale(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether a connection is broken or past its age. Django would close it after each request; here after 30 s at least."""
+    """Return whether a connection is broken or past its age.
+
+    Django would close it after each request; here after 30 s at least.
+    """
     if connection.errors_occurred:
         if not connection.is_usable():
             return True
@@ -108,7 +111,8 @@ def load_project(flags: Flags) -> Project:
 def find_app(name: str) -> Celery | None:
     """Return the Celery object that ``-A`` names; None for a Django project that has none.
 
-    ``proj`` finds ``proj.celery:app``, ``proj:celery_app`` and ``proj:app``; ``proj.queue:worker_app`` is taken as it is written.
+    ``proj`` finds ``proj.celery:app``, ``proj:celery_app`` and ``proj:app``; ``proj.queue:worker_app`` is taken as it is
+    written.
     """
     module_name, _, attribute = name.partition(":")
     module = _import(module_name, name)
@@ -165,8 +169,8 @@ def set_up_django() -> None:
         found = _settings_of_manage_py(Path("manage.py"))
         if found is None:
             raise ImproperlyConfigured(
-                f"No Django settings: DJANGO_SETTINGS_MODULE is not set, -A names no project, and {Path.cwd()} has no manage.py."
-                " Start the worker in the project's folder: cd <project> && celeriac -A <project> worker"
+                f"No Django settings: DJANGO_SETTINGS_MODULE is not set, -A names no project, and {Path.cwd()} has no"
+                " manage.py. Start the worker in the project's folder: cd <project> && celeriac -A <project> worker"
             )
         os.environ["DJANGO_SETTINGS_MODULE"] = found
     django.setup()
@@ -213,7 +217,9 @@ def options_for(app: Celery, settings: Settings, flags: Flags) -> WorkerOptions:
     if pool in OTHER_POOLS:
         logger.warning("--pool %s: Celeriac runs such tasks in its %s pool.", pool, OTHER_POOLS[pool])
     pool = OTHER_POOLS.get(pool, pool)
-    app.conf.update({name: getattr(flags, name) for name in ("time_limit", "soft_time_limit") if getattr(flags, name) is not None})
+    app.conf.update(
+        {name: getattr(flags, name) for name in ("time_limit", "soft_time_limit") if getattr(flags, name) is not None}
+    )
     return WorkerOptions(
         name=node_name(flags.hostname),
         pool=pool,
@@ -295,7 +301,9 @@ def resume_parked(app: Celery, options: WorkerOptions) -> None:
         names = sorted({job.task for job in broker.find({"state": State.PARKED}, 1000)} & set(app.registry))
         unknown_before = tuple(name for name in names if _was_unknown(broker, name))
         if unknown_before:
-            logger.warning("%d parked jobs wait again: their tasks are known now.", broker.control(Unpark(tasks=unknown_before)))
+            logger.warning(
+                "%d parked jobs wait again: their tasks are known now.", broker.control(Unpark(tasks=unknown_before))
+            )
     except SchemaMissing:
         raise
     except BrokerUnavailable as error:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.codec import encode_payload
 from celeriac.engine.errors import BrokerUnavailable
 from celeriac.engine.job import LIVE, Job, State
-from tests.chaos.database import ALIAS, Settings, known
+from tests.chaos.database import ALIAS, Settings
 from tests.chaos.ledger import Ledger, wait_for
 from tests.chaos.workers import Crew, WorkerProcess, printed_by
 
@@ -46,7 +45,8 @@ class Bench:
     def job(self, task: str, *args: Any, key: str = "", limits: dict[str, float] | None = None, **fields: Any) -> Job:
         """Return a job that is not enqueued yet. Its id is its key in the ledger."""
         payload = encode_payload(task, args, {}, limits)
-        return Job(id=key or f"{task}-{next(self._numbers)}", task=task, queue=fields.pop("queue", QUEUE), payload=payload, **fields)
+        fields.setdefault("queue", QUEUE)
+        return Job(id=key or f"{task}-{next(self._numbers)}", task=task, payload=payload, **fields)
 
     def push(self, task: str, *args: Any, key: str = "", limits: dict[str, float] | None = None, **fields: Any) -> str:
         """Enqueue one job; return its id."""
@@ -54,12 +54,12 @@ class Bench:
         self.push_all([job])
         return job.id
 
-    def push_all(self, jobs: Sequence[Job]) -> list[str]:
+    def push_all(self, jobs: Sequence[Job], broker: SQLBroker | None = None) -> list[str]:
         """Enqueue jobs in one operation, with what the caller intended and learned in the ledger. Returns their ids."""
         for job in jobs:
             self.ledger.write("submit", "intent", job.id)
         try:
-            self.store.push(jobs)
+            (broker or self.store).push(jobs)
         except BrokerUnavailable:
             return []  # neither acked nor rejected: what became of them is unknown
         for job in jobs:
@@ -124,15 +124,3 @@ class Bench:
         self.store.close()
         self.ledger.close()
         return orphans
-
-
-@contextmanager
-def bench(folder: Path, settings: Settings) -> Iterator[Bench]:
-    """Yield a bench on a new database."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with known(settings):
-        run = Bench(folder, settings)
-        try:
-            yield run
-        finally:
-            run.close()

@@ -13,6 +13,9 @@ from django.db import connections
 from celeriac.testing.servers import PostgresServer
 
 ALIAS = "chaos"
+EFFECT_TABLE = "create table effect (id text, number bigint, child text, delivery int)"
+EFFECT = "insert into effect (id, number, child, delivery) values (%s, %s, %s, %s)"
+"""What a transactional body leaves behind. No unique constraint: a second effect must be seen, not prevented."""
 
 Settings = dict[str, Any]
 
@@ -57,6 +60,8 @@ def known(settings: Settings) -> Iterator[str]:
     connections.databases[ALIAS] = whole(settings)
     try:
         call_command("migrate", "celeriac", database=ALIAS, verbosity=0)
+        with connections[ALIAS].cursor() as cursor:
+            cursor.execute(EFFECT_TABLE)
         yield ALIAS
     finally:
         connections[ALIAS].close()

@@ -1,13 +1,13 @@
 """What really happened, written down outside the system: append-only files that outlive every kill.
 
-One record is one line, written by a single ``write`` to a file opened with O_APPEND: it is whole or absent, also when its writer is
-killed. The clock is ``time.monotonic``, which all processes of a machine share.
+One record is one line, written by a single ``write`` to a file opened with O_APPEND: it is whole or absent, also when its
+writer is killed. The clock is ``time.monotonic``, which all processes of a machine share.
 
     submit   intent KEY | acked KEY | rejected KEY          a line before the enqueue and one after it
     run      start|end KEY NUMBER CHILD DELIVERY PID        a body begins, a body has returned
     ack      accepted|refused STATE NUMBER CHILD DELIVERY   what the broker said to a settle
-    fault    KIND PID [NUMBER:DELIVERY ...]                 who was hit, and what it held
-    process  ROLE PID                                       a process of a worker has started
+    fault    KIND [PID ...]                                 who was hit
+    process  ROLE|ROLE-leaves PID                           a process of a worker has started, or ends in good order
     note     WORD KEY ...                                   anything a body wants to tell its test
 """
 

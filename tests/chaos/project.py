@@ -1,6 +1,7 @@
 """A small project for the engine: the harness's tasks, one database, and a witness between the worker and its broker.
 
-A worker of the harness runs the real engine from the master down. Only the front door is missing, so it starts in a quarter of a second.
+A worker of the harness runs the real engine from the master down. Only the front door is missing, so it starts in a quarter
+of a second.
 """
 
 from __future__ import annotations
@@ -73,7 +74,11 @@ class HarnessProject:
         self.ledger.write("process", f"{role}-leaves", os.getpid())
 
     def between_jobs(self) -> None:
-        return
+        from django.db import connections  # with Django configured
+
+        for connection in connections.all(initialized_only=True):
+            if connection.errors_occurred:
+                connection.close()
 
 
 def witness(ledger: Ledger) -> Any:

@@ -15,9 +15,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from django.db import connections
+
 from celeriac.engine.errors import SoftTimeLimitExceeded
 from celeriac.engine.registry import Registry
 from celeriac.engine.request import current_request
+from tests.chaos.database import ALIAS, EFFECT
 from tests.chaos.ledger import Ledger
 
 GATE_LOOK = 0.005
@@ -30,7 +33,6 @@ class HarnessTask:
 
     base = None
     ignore_result = False
-    transactional = False
     track_started = False
     throws: tuple[type[BaseException], ...] = ()
     max_retries: int | None = 3
@@ -44,12 +46,19 @@ class HarnessTask:
     soft_time_limit: float | None = None
     overrides: frozenset[str] = frozenset()
 
-    def __init__(self, function: Callable[..., Any], acks_late: bool | None, autoretry_for: tuple[type[BaseException], ...]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        acks_late: bool | None = None,
+        autoretry_for: tuple[type[BaseException], ...] = (),
+        transactional: bool = False,
+    ) -> None:
         self.name = function.__name__
         self.function = function
         self.is_async = inspect.iscoroutinefunction(function)
         self.acks_late = acks_late
         self.autoretry_for = autoretry_for
+        self.transactional = transactional
 
     def body(self) -> Callable[..., Any]:
         """Return what is called with the job's arguments."""
@@ -60,7 +69,7 @@ def build(ledger: Ledger) -> Registry:
     """Return all tasks, bound to the ledger of this run."""
     registry = Registry()
     for function, options in Bodies(ledger).all():
-        registry.register(HarnessTask(witnessed(ledger, function), options.get("acks_late"), options.get("autoretry_for", ())))
+        registry.register(HarnessTask(witnessed(ledger, function), **options))
     return registry
 
 
@@ -107,6 +116,8 @@ class Bodies:
             *((body, {}) for body in plain),
             (self.hold_once, {"acks_late": False}),
             (self.noop_once, {"acks_late": False}),
+            (self.hold_delivery, {}),
+            (self.stamp, {"transactional": True}),
             (self.flaky, {"autoretry_for": (ValueError,)}),
         ]
 
@@ -134,6 +145,21 @@ class Bodies:
         """Run until the test opens the gate."""
         while not self._gate(gate).exists():
             time.sleep(GATE_LOOK)
+
+    def hold_delivery(self, gate: str) -> None:
+        """The same, with a gate for each delivery of the job."""
+        request = current_request.get()
+        assert request is not None
+        assert request.job is not None
+        self.hold(f"{gate}-{request.job.delivery}")
+
+    def stamp(self) -> None:
+        """Leave one row in the database, in the transaction that also settles the job."""
+        request = current_request.get()
+        assert request is not None
+        assert request.job is not None
+        with connections[ALIAS].cursor() as cursor:
+            cursor.execute(EFFECT, (request.job.id, *request.job.token))
 
     def hold_once(self, gate: str) -> None:
         """The same, at most once."""

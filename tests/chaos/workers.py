@@ -125,7 +125,9 @@ class Crew:
         self.options = {"lease": 2.0, "renew_every": 0.5, "concurrency": 2, "kill_after": 1.0, **options}
         self.workers: list[WorkerProcess] = []
 
-    def start(self, fault: str = "", sabotage: str = "", ready: bool = True, loglevel: str = "WARNING", **options: Any) -> WorkerProcess:
+    def start(
+        self, fault: str = "", sabotage: str = "", ready: bool = True, loglevel: str = "WARNING", **options: Any
+    ) -> WorkerProcess:
         """Start a worker, and wait until it is ready."""
         name = f"w{len(self.workers) + 1}"
         broker = {"broker": "django://chaos", "name": name}

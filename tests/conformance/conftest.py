@@ -32,7 +32,16 @@ def postgres() -> Iterator[PostgresServer]:
 def add_database(alias: str, **settings: Any) -> str:
     """Make a database known to Django under ``alias``, with Celeriac's tables in it."""
     defaults = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False, "TIME_ZONE": None}
-    connections.databases[alias] = {**defaults, "HOST": "", "PORT": "", "USER": "", "PASSWORD": "", "OPTIONS": {}, "TEST": {}, **settings}
+    connections.databases[alias] = {
+        **defaults,
+        "HOST": "",
+        "PORT": "",
+        "USER": "",
+        "PASSWORD": "",
+        "OPTIONS": {},
+        "TEST": {},
+        **settings,
+    }
     call_command("migrate", "celeriac", database=alias, verbosity=0)
     return alias
 

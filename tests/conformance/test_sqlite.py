@@ -19,6 +19,7 @@ from celeriac.testing.conformance import (
 from celeriac.testing.conformance.machine import MachineSuite
 from tests.conformance.conftest import empty, opened
 
+
 @pytest.fixture
 def broker(sqlite_alias: str) -> Iterator[SQLBroker]:
     empty(sqlite_alias)

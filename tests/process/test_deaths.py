@@ -1,4 +1,7 @@
-"""Processes that die: a child, the keeper, the template, the master, all at once. No job is lost, and only the guilty are charged."""
+"""Processes that die: a child, the keeper, the template, the master, all at once.
+
+No job is lost, and only the guilty are charged.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,10 @@ from tests.chaos.bench import Bench
 pytestmark = pytest.mark.process
 
 SOON = 1.0
-"""Seconds in which a job that was claimed behind a long one has begun elsewhere. Promised are 100 ms; the machine may be busy."""
+"""Seconds in which a job that was claimed behind a long one has begun elsewhere.
+
+Promised are 100 ms; the machine may be busy.
+"""
 
 
 def warm_up(bench: Bench, jobs: int = 400) -> None:

@@ -13,7 +13,9 @@ WIDTH = 110
 
 def lines(options: WorkerOptions, info: WorkerInfo) -> list[str]:
     """Return the text."""
-    unit = {"prefork": "child processes", "threads": "threads", "asyncio": "coroutines and threads", "solo": "job at a time"}[options.pool]
+    unit = {"prefork": "child processes", "threads": "threads", "asyncio": "coroutines and threads", "solo": "job at a time"}[
+        options.pool
+    ]
     text = [
         f"celeriac {info.version}  worker {info.name}  pid {info.pid}",
         *options.summary,

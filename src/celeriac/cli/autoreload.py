@@ -1,6 +1,7 @@
 """``--autoreload``: an outer process that runs the worker and sends it HUP when a Python file of the project changes.
 
-It looks at the files' times once a second. The worker loads the changed code in a new template; if that fails, it goes on with the old.
+It looks at the files' times once a second. The worker loads the changed code in a new template; if that fails, it goes on
+with the old.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ SKIP = frozenset({"node_modules", "site-packages", "__pycache__", "static", "med
 def python_files(folder: Path) -> Iterator[Path]:
     """Yield the project's own Python files: no hidden folders, no virtual environments."""
     for name, folders, files in os.walk(folder):
-        folders[:] = [f for f in folders if f not in SKIP and not f.startswith(".") and not (Path(name, f) / "pyvenv.cfg").exists()]
+        folders[:] = [
+            f for f in folders if f not in SKIP and not f.startswith(".") and not (Path(name, f) / "pyvenv.cfg").exists()
+        ]
         yield from (Path(name, file) for file in files if file.endswith(".py"))
 
 
@@ -38,7 +41,7 @@ def snapshot(folder: Path) -> dict[Path, float]:
 
 def run_reloading(flags: Flags) -> int:
     """Run the worker under watch until it ends. Returns its exit status. INT and TERM are passed on to it."""
-    worker = subprocess.Popen(worker_command(), env=flags.to_environment(), process_group=0)  # noqa: S603 - our own command
+    worker = subprocess.Popen(worker_command(), env=flags.to_environment(), process_group=0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, lambda sign, _: worker.send_signal(sign))
     folder = Path.cwd()

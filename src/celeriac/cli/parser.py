@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from celeriac.engine.errors import did_you_mean
-from celeriac.engine.worker.logs import FORMATS, LEVELS
 from celeriac.engine.options import POOLS
+from celeriac.engine.worker.logs import FORMATS, LEVELS
 
 OTHER_POOLS = ("eventlet", "gevent", "processes")
 """Celery's other pools: accepted, and served by the nearest of ours."""
@@ -71,7 +71,9 @@ def pool(text: str) -> str:
 def build(program: str) -> Parser:
     """Return the parser of the whole command line."""
     parser = Parser(prog=program, description="Background jobs for Django.", allow_abbrev=False)
-    parser.add_argument("-A", "--app", metavar="PROJECT", help="the project's package, or where its Celery object is (proj.celery:app)")
+    parser.add_argument(
+        "-A", "--app", metavar="PROJECT", help="the project's package, or where its Celery object is (proj.celery:app)"
+    )
     parser.add_argument("--workdir", metavar="FOLDER", help="change into this folder first")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)

@@ -20,7 +20,9 @@ def run_up(options: argparse.Namespace) -> int:
     """Run both until one ends or a signal arrives, then stop the other. Returns 0, or the status of the one that failed."""
     manage = manage_py()
     if manage is None:
-        sys.stderr.write(f"celeriac up: there is no manage.py in {Path.cwd()}. Go to the project's folder first: cd <project>\n")
+        sys.stderr.write(
+            f"celeriac up: there is no manage.py in {Path.cwd()}. Go to the project's folder first: cd <project>\n"
+        )
         return 2
     flags = flags_of(options)
     return Pair(manage, options.bind, flags).run()
@@ -40,8 +42,8 @@ class Pair:
 
     def __init__(self, manage: Path, bind: str, flags: Flags) -> None:
         site = [sys.executable, str(manage), "runserver", bind, *([] if _develops() else ["--noreload"])]
-        self.site = subprocess.Popen(site, process_group=0)  # noqa: S603 - the project's own manage.py
-        self.worker = subprocess.Popen(worker_command(), env=flags.to_environment(), process_group=0)  # noqa: S603 - our own module
+        self.site = subprocess.Popen(site, process_group=0)
+        self.worker = subprocess.Popen(worker_command(), env=flags.to_environment(), process_group=0)
         self.stop = threading.Event()
 
     def run(self) -> int:

@@ -1,7 +1,7 @@
 """``celeriac worker``: becomes the master, which starts everything else.
 
-The master must not import the project. So ``manage.py celeriac worker``, where Django is imported already, replaces its own process by a
-fresh interpreter; ``celeriac worker`` is one already.
+The master must not import the project. So ``manage.py celeriac worker``, where Django is imported already, replaces its own
+process by a fresh interpreter; ``celeriac worker`` is one already.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -53,7 +54,7 @@ class Flags(msgspec.Struct, kw_only=True):
 def flags_of(options: argparse.Namespace) -> Flags:
     """Return the worker's flags from the parsed command line."""
     given = {name: getattr(options, name, None) for name in Flags.__struct_fields__ if name != "path"}
-    here = os.getcwd()
+    here = str(Path.cwd())
     path = [here, *(entry for entry in sys.path if entry and entry != here and not entry.endswith((".zip", "site-packages")))]
     return Flags(**{name: value for name, value in given.items() if value is not None}, path=path)
 
@@ -68,7 +69,7 @@ def run_worker(options: argparse.Namespace) -> int:
     if flags.pool == "solo" or not HAS_FORK:
         return _run_here(flags)
     if "django" in sys.modules:
-        os.execve(sys.executable, worker_command(), flags.to_environment())  # noqa: S606 - our own interpreter and module
+        os.execve(sys.executable, worker_command(), flags.to_environment())
     return run_master(flags)
 
 

@@ -165,7 +165,7 @@ def django_settings() -> Any:
 
 
 def _ours(origin: Any, namespace: str | None) -> Iterator[tuple[str, Any]]:
-    """Yield what may be meant for us; nothing else is even looked at, since some of Django's settings warn when they are read."""
+    """Yield what may be meant for us. Nothing else is looked at: some of Django's settings warn when they are read."""
     for name in dir(origin):
         if namespace:
             is_ours = name.upper().startswith(f"{namespace.upper()}_")

@@ -92,7 +92,7 @@ class Conf:
             if reading is not None:
                 self.read()
 
-    # -- items and attributes ------------------------------------------------------------------------------------------------
+    # -- items and attributes ----------------------------------------------------------------------------------------------
 
     def __getitem__(self, name: str) -> Any:
         value = self._find(name)

@@ -1,7 +1,7 @@
 """Named fault points: places where a test may kill or stop the process, so that each gap between two steps is tried.
 
-Off, and one comparison a call, unless ``CELERIAC_FAULT=point:n:action`` is set: at the n-th passage of ``point`` the process kills
-itself (``kill``), stops until continued (``stop``) or raises (``raise``).
+Off, and one comparison a call, unless ``CELERIAC_FAULT=point:n:action`` is set: at the n-th passage of ``point`` the process
+kills itself (``kill``), stops until continued (``stop``) or raises (``raise``).
 """
 
 from __future__ import annotations

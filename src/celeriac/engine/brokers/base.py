@@ -77,7 +77,7 @@ class Purge(msgspec.Struct, frozen=True):
 
 
 class Unpark(msgspec.Struct, frozen=True):
-    """Let parked jobs wait again, with their charges forgotten, chosen by id or, where ``ids`` is empty, by the names of their tasks."""
+    """Let parked jobs wait again, with their charges forgotten: by id or, where ``ids`` is empty, by task."""
 
     ids: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
@@ -125,11 +125,15 @@ class Broker(Protocol):
     def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
         """Record that these bodies start: from here on their jobs are charged for their child's death.
 
-        With ``once`` a begun job is never run again by a rescue: it fails instead (at most once). Returns the tokens still held.
+        With ``once`` a begun job is never run again by a rescue: it fails instead (at most once). Returns the tokens still
+        held.
         """
 
     def release(self, tokens: Collection[Token]) -> int:
-        """Give claimed jobs back to wait, uncharged; those that have begun, or are no longer held so, stay. Returns how many went."""
+        """Give claimed jobs back to wait, uncharged; those that have begun, or are no longer held so, stay.
+
+        Returns how many went.
+        """
 
     def held(self, child: str) -> set[Token]:
         """Return the tokens of everything the broker believes ``child`` holds."""
@@ -137,7 +141,8 @@ class Broker(Protocol):
     def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
         """Record outcomes and end their claims, all in one atomic operation. Returns the tokens refused: claim lost.
 
-        A retry that is due already may wait at once; its charges are forgotten. One that somebody asked to terminate is cancelled.
+        A retry that is due already may wait at once; its charges are forgotten. One that somebody asked to terminate is
+        cancelled.
         """
 
     def renew(self, worker: str, lease: float) -> bool:
@@ -154,10 +159,9 @@ class Broker(Protocol):
     ) -> int:
         """Declare ``child`` dead, or without it every worker whose lease ran out, and return their jobs.
 
-        In one operation: the dead are marked first, so that a claim still in flight gets nothing. ``verdicts`` end their jobs.
-        A begun job (marked at the broker, or listed in ``begun``) is charged; at ``limit`` charges it is parked.
-        Without a ``limit`` nobody is charged: the death was no job's fault.
-        Returns how many jobs were taken from the dead.
+        In one operation: the dead are marked first, so that a claim still in flight gets nothing. ``verdicts`` end their
+        jobs. A begun job (marked at the broker, or listed in ``begun``) is charged; at ``limit`` charges it is parked.
+        Without a ``limit`` nobody is charged: the death was no job's fault. Returns how many jobs were taken from the dead.
         """
 
     def promote(self, limit: int) -> float | None:
@@ -218,7 +222,10 @@ class Store(Protocol):
         """Return what is kept of the job's ended attempts, the oldest first."""
 
     def find(self, where: Mapping[str, Any], limit: int, before: int | None = None) -> list[Job]:
-        """Return records, the newest first: equal to each of ``where`` (queue, task, state, root, group), older than ``before``."""
+        """Return records, the newest first, that equal each of ``where`` and are older than ``before``.
+
+        Filters: queue, task, state, root, parent, group.
+        """
 
     def counts(self) -> dict[str, dict[State, int]]:
         """Return the number of jobs by queue and state, counted now."""

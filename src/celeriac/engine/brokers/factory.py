@@ -39,6 +39,6 @@ def connect(url: str) -> Any:
     if make is None:
         raise ImproperlyConfigured(
             f"CELERY_BROKER_URL begins with {scheme!r}; this version knows {', '.join(map(repr, sorted(SCHEMES)))}."
-            f"{did_you_mean(scheme, SCHEMES)} To use the project's own database: CELERY_BROKER_URL = \"django://default\"."
+            f'{did_you_mean(scheme, SCHEMES)} To use the project\'s own database: CELERY_BROKER_URL = "django://default".'
         )
     return make(url)

@@ -1,8 +1,8 @@
 """Shared memory in which each child says what it runs, for the master (limits) and the keeper (release, charging).
 
-One slot a child. Only the child that has the slot writes its entries; only the master writes its flags; only the keeper writes the
-heartbeat. A reader copies an entry whole and takes it only when its first and last words agree, so it never sees half of one.
-The memory outlives the child: after a kill it still says what was running.
+One slot a child. Only the child that has the slot writes its entries; only the master writes its flags; only the keeper
+writes the heartbeat. A reader copies an entry whole and takes it only when its first and last words agree, so it never sees
+half of one. The memory outlives the child: after a kill it still says what was running.
 """
 
 from __future__ import annotations
@@ -128,13 +128,15 @@ class SlotWriter:
     def set(self, entry: int, number: int, delivery: int, started: float, deadline: float) -> None:
         """Say that a body runs."""
         self._sequence = sequence = (self._sequence + 1) & 0xFFFFFFFF
-        ENTRY.pack_into(self._memory, self._entries + entry * ENTRY.size, sequence, delivery, number, started, deadline, sequence)
+        ENTRY.pack_into(
+            self._memory, self._entries + entry * ENTRY.size, sequence, delivery, number, started, deadline, sequence
+        )
         if entry >= self._used:
             self._used = entry + 1
             U32.pack_into(self._memory, self._offset + USED_OFFSET, self._used)
 
     def end(self, number: int, delivery: int) -> None:
-        """Say that a body has ended, before its entry is cleared: nobody is to give its job back while its outcome is unwritten."""
+        """Say that a body has ended, before its entry is cleared: nobody may give its job back while its outcome is unwritten."""
         ENDED.pack_into(self._memory, self._offset + ENDED_OFFSET + self._ended * ENDED.size, number, delivery)
         self._ended = (self._ended + 1) % ENDED_LAST
 

@@ -59,7 +59,9 @@ class Keeper:
         self.notifier: Any = broker.notifier()
         self.children: dict[str, int] = {}
         self.leases = Leases(broker, info.id, options.lease, options.renew_every, clock)
-        self.release = Release(broker, slots, clock, options.coroutines if options.pool in ("prefork", "solo") else options.concurrency)
+        self.release = Release(
+            broker, slots, clock, options.coroutines if options.pool in ("prefork", "solo") else options.concurrency
+        )
         self.rescue = Rescue(broker, slots, options.poison_limit)
         self.prune = Prune(broker, info.id, options.keep, clock)
         self.stopping = False
@@ -157,7 +159,9 @@ class Keeper:
     def _settle_cancelled(self, token: Token) -> None:
         now = self.clock.wall()
         failure = Failure(type=TaskRevokedError.__name__, module="celeriac.exceptions", message="terminated")
-        self.broker.settle([Outcome(token=token, state=State.CANCELLED, started=now, finished=now, failure=failure, counts=False)])
+        self.broker.settle(
+            [Outcome(token=token, state=State.CANCELLED, started=now, finished=now, failure=failure, counts=False)]
+        )
 
     # -- waiting and hearing -----------------------------------------------------------------------------------------------
 

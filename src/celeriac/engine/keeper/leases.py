@@ -12,8 +12,8 @@ from celeriac.engine.faults import fault_point
 class Leases:
     """Renews the worker's lease, and remembers since when the broker has accepted our renewals without a gap.
 
-    After an outage, a restart or a long write lock every lease looks run out although its worker lives. So nobody is judged until
-    the broker has taken writes for one whole lease: by then each living worker has renewed (invariant 6).
+    After an outage, a restart or a long write lock every lease looks run out although its worker lives. So nobody is judged
+    until the broker has taken writes for one whole lease: by then each living worker has renewed (invariant 6).
     """
 
     def __init__(self, broker: Any, worker: str, lease: float, every: float, clock: Clock) -> None:

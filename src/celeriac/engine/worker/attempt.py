@@ -1,8 +1,7 @@
 """One attempt of a job: a pipeline of named steps over one object. Nothing else decides what an attempt ended in.
 
 ``start`` -> ``resolve`` -> ``decode`` -> ``open`` -> ``call`` -> ``classify`` -> ``close``. The same steps serve a worker's
-main
-thread, its pool threads, its event loop, and ``task.apply()`` in the caller's process.
+main thread, its pool threads, its event loop, and ``task.apply()`` in the caller's process.
 """
 
 from __future__ import annotations
@@ -132,8 +131,7 @@ class AttemptRunner:
     """Runs attempts. One serves all threads of a process: what belongs to one attempt lives in its ``Attempt``.
 
     ``publish`` and ``withdraw`` are called around the body, so that other processes can see what runs. ``prepare`` may change
-    the
-    arguments of a job that carries options of its own (a callback of ``link_error`` gets objects rather than JSON).
+    the arguments of a job that carries options of its own (a callback of ``link_error`` gets objects rather than JSON).
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """A child process: claims jobs, runs them, settles them.
 
 Threads and what each owns: the *main thread* claims, settles and, in prefork, runs sync bodies; it alone uses ``broker``. The
-*flusher* has a connection of its own. Pool threads and the event loop only run bodies and hand outcomes to the completer. The child
-ignores INT and TERM: only its master acts on them, because Ctrl-C and supervisors signal the whole group.
+*flusher* has a connection of its own. Pool threads and the event loop only run bodies and hand outcomes to the completer. The
+child ignores INT and TERM: only its master acts on them, because Ctrl-C and supervisors signal the whole group.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from typing import Any
 
 from celeriac.engine.errors import BrokerUnavailable, ChildIsDead, LeaseLost, TaskCancelled
@@ -40,7 +39,7 @@ logger = logging.getLogger("celeriac.worker")
 POLL = 1.0
 """Seconds between two looks of an idle child that nobody wakes."""
 FRESH = 0.02
-"""Seconds: well under ``fetcher.SLOW``, so that what is claimed behind a fresh body has waited too long before that one is slow."""
+"""Seconds, well under ``fetcher.SLOW``: what is claimed behind a fresh body has waited too long before that one is slow."""
 COMPARE_EVERY = 5.0
 LONGEST_BACKOFF = 2.0
 
@@ -88,7 +87,9 @@ class Child:
         )
         self.loop = LoopExecutor(self.runner, self._ended_elsewhere, self._return)
         threads = 0 if self.inline else self.options.concurrency
-        self.threads = ThreadExecutor(self.runner, threads, self._ended_elsewhere, self._return, project.between_jobs) if threads else None
+        self.threads = (
+            ThreadExecutor(self.runner, threads, self._ended_elsewhere, self._return, project.between_jobs) if threads else None
+        )
 
     # -- the loop ----------------------------------------------------------------------------------------------------------
 
@@ -214,7 +215,9 @@ class Child:
             jobs, self.returned = [*self.inbox, *self.returned], []
             self.inbox.clear()
             self.in_flight.difference_update(job.token for job in jobs)
-        self.broker.release([job.token for job in jobs])
+        if jobs:
+            fault_point("before-give-back")
+            self.broker.release([job.token for job in jobs])
 
     def _return(self, job: Job) -> None:
         """A pool thread or the loop did not begin a job, because it had waited too long. Called by that thread."""
@@ -247,8 +250,8 @@ class Child:
             return
         with self._lock:
             self.in_flight.add(job.token)
-        # A begun job is nobody else's to give back. Any other goes back where it could not begin in time: by then the keeper may
-        # have given it back already, and to run it would be to run it twice.
+        # A begun job is nobody else's to give back. Any other goes back where it could not begin in time: by then the keeper
+        # may have given it back already, and to run it would be to run it twice.
         executor.submit(job, math.inf if once else self.claimed + fetching.SLOW)
 
     def _run_inbox(self) -> None:
@@ -288,7 +291,10 @@ class Child:
         return self._begin_once(job)
 
     def _begin_once(self, job: Job) -> bool:
-        """Begin at the broker. Tried until it answers: a begin whose answer was lost may have been written, and then none but we runs it."""
+        """Begin at the broker.
+
+        Tried until it answers: a begin whose answer was lost may have been written, and then none but we runs it.
+        """
         held: set[Token] = set()
         self._persist(lambda: held.update(self.broker.begin([job.token], once=True)))
         fault_point("after-begin")

@@ -1,7 +1,8 @@
 """Outcomes on their way to the broker: collected by whoever ran the job, settled in batches.
 
-Owned by two threads: any thread that runs bodies adds; the child's main thread takes and settles between jobs, the flusher's thread
-does the same while the main thread is inside a long body. ``_lock`` guards the taking, so a batch is settled by one of them.
+Owned by two threads: any thread that runs bodies adds; the child's main thread takes and settles between jobs, the flusher's
+thread does the same while the main thread is inside a long body. ``_lock`` guards the taking, so a batch is settled by one of
+them.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Completer:
                 raise
         for token in refused:
             logger.warning(
-                "stale_ack: the claim of job %s (delivery %s) was lost to another worker; what this attempt did is not recorded.",
+                "stale_ack: the claim of job %s (delivery %s) was lost to another worker; this attempt is not recorded.",
                 token.number,
                 token.delivery,
             )
@@ -92,7 +93,9 @@ class Completer:
             raise
         except Exception as error:
             # The last resort holds nothing that came from the task, so whatever it was that the store refused is gone.
-            logger.exception("The outcome of job %s could not be written; the job is failed with that reason.", outcome.token.number)
+            logger.exception(
+                "The outcome of job %s could not be written; the job is failed with that reason.", outcome.token.number
+            )
             failure = Failure(type=type(error).__name__, module="celeriac", message="The store refused this job's outcome.")
             bare = Outcome(
                 token=outcome.token, state=State.FAILED, started=outcome.started, finished=outcome.finished,

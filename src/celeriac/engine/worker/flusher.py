@@ -1,7 +1,7 @@
-"""What a child does beside a long body: settles what was finished before it, writes progress, and leaves when its master is gone.
+"""What a child does beside a long body: settles what ended before it, writes progress, leaves with its master.
 
-One thread with a broker connection of its own. While the child is idle it sleeps; while jobs run it looks 20 times a second, which
-costs the main thread nothing that can be measured.
+One thread with a broker connection of its own. While the child is idle it sleeps; while jobs run it looks 20 times a second,
+which costs the main thread nothing that can be measured.
 """
 
 from __future__ import annotations

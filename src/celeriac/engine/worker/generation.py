@@ -15,7 +15,10 @@ from celeriac.engine.options import WorkerOptions
 
 
 class Process:
-    """A keeper or a child. ``killed_for`` are the verdicts it was killed over; ``obey_by`` when it must have obeyed a cancel."""
+    """A keeper or a child.
+
+    ``killed_for`` are the verdicts it was killed over; ``obey_by`` when it must have obeyed a cancel.
+    """
 
     def __init__(self, role: str, id: str, slot: int, channel: Channel, generation: Generation) -> None:
         self.role = role
@@ -39,9 +42,7 @@ class Generation:
     def __init__(self, command: Sequence[str]) -> None:
         self.channel, theirs = Channel.pair()
         with theirs:
-            self.popen = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [*command, str(theirs.fileno())], pass_fds=[theirs.fileno()], close_fds=True
-            )
+            self.popen = subprocess.Popen([*command, str(theirs.fileno())], pass_fds=[theirs.fileno()], close_fds=True)
         self.options: WorkerOptions | None = None
         self.processes: dict[str, Process] = {}
         self.pids: dict[int, Process] = {}

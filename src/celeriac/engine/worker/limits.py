@@ -1,6 +1,7 @@
 """Soft time limits: an exception raised inside the body, by the means its thread allows.
 
-A limit never fires outside the body: not in a claim, a settle or a commit of the engine. Hard limits are the master's (SIGKILL).
+A limit never fires outside the body: not in a claim, a settle or a commit of the engine. Hard limits are the master's
+(SIGKILL).
 """
 
 from __future__ import annotations

@@ -25,8 +25,10 @@ def _belongs_to() -> tuple[str, str] | None:
 
 
 class PlainFormatter(logging.Formatter):
-    """``2026-11-21 10:00:00,123 INFO    4711 blog.tasks.rank[0199...] message``. Control characters are escaped, so that text
-    from a job cannot forge a line (CVE-2025-48432); a traceback keeps its own lines."""
+    """``2026-11-21 10:00:00,123 INFO    4711 blog.tasks.rank[0199...] message``.
+
+    Control characters are escaped, so that text from a job cannot forge a line (CVE-2025-48432); a traceback keeps its lines.
+    """
 
     def __init__(self) -> None:
         super().__init__(PLAIN)
@@ -42,7 +44,7 @@ class PlainFormatter(logging.Formatter):
 
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object a line: ``time`` (UTC, ISO 8601), ``level``, ``logger``, ``pid``, ``message``, ``task``, ``id``, ``traceback``."""
+    """One JSON object a line: time (UTC, ISO 8601), level, logger, pid, message, and where there is one task, id, traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))

@@ -1,7 +1,7 @@
 """The master: decides and supervises. It imports nothing of the project and has no connections, so it cannot hang.
 
-One thread. It owns the signals (their handlers only write to a pipe), the list of processes, and the decisions: what to start, what to
-stop, what to kill. Everything about jobs is the keeper's.
+One thread. It owns the signals (their handlers only write to a pipe), the list of processes, and the decisions: what to
+start, what to stop, what to kill. Everything about jobs is the keeper's.
 """
 
 from __future__ import annotations
@@ -153,7 +153,9 @@ class Master:
         """It ended unasked. At the first start that is the end; later a new one is tried, ever less often."""
         if not self.joined:
             if not generation.reported:
-                logger.error("The process that imports the project ended with status %s before it was done.", generation.popen.returncode)
+                logger.error(
+                    "The process that imports the project ended with status %s before it was done.", generation.popen.returncode
+                )
             self.exit_code, self.stopping = EXIT_FAILED, max(self.stopping, 1)
             return
         logger.error("The template process ended with status %s; starting a new one.", generation.popen.returncode)
@@ -161,7 +163,10 @@ class Master:
         self.fork_at = time.monotonic() + min(0.1 * 2**self.crashes, 5.0)
 
     def _bury_orphans(self, generation: Generation) -> bool:
-        """The template that would report them is gone: look for ourselves which of its processes are. Returns whether some live."""
+        """The template that would report them is gone: look for ourselves which of its processes are.
+
+        Returns whether some live.
+        """
         for pid, process in list(generation.pids.items()):
             if _ended(pid):
                 self._process_ended(process, -signal.SIGKILL)
@@ -420,7 +425,7 @@ class Master:
                     self._end_job(process, entry, _verdict(entry, "cancelled", REVOKED))
 
     def _end_job(self, process: Process, entry: Running, verdict: dict[str, Any]) -> None:
-        """End one running job: its child is killed in prefork; a pool of many is asked first, and killed when it does not obey."""
+        """End one running job. In prefork its child is killed; a pool of many is asked first, and killed if it does not obey."""
         assert self.options is not None
         key = (entry.number, entry.delivery)
         if process.killed_for or key in process.obey_by:

@@ -1,7 +1,7 @@
 """A worker in one process: bodies in this thread (or in pool threads), the keeper in a thread beside it.
 
-For ``--pool solo``, for systems that cannot fork, and for tests. What needs another process is missing: a hard time limit cannot
-kill, and a task that never lets go of the GIL keeps the keeper from renewing the lease.
+For ``--pool solo``, for systems that cannot fork, and for tests. What needs another process is missing: a hard time limit
+cannot kill, and a task that never lets go of the GIL keeps the keeper from renewing the lease.
 """
 
 from __future__ import annotations

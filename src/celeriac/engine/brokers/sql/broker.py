@@ -1,7 +1,7 @@
 """Broker and store on a Django database. One instance serves one thread of a worker, or all callers of a process.
 
-A *caller's* instance uses Django's own connection of whichever thread calls, so a push joins that thread's transaction. A *worker's*
-instance (``clone()``, ``private=True``) opens a connection of its own and is used by one thread.
+A *caller's* instance uses Django's own connection of whichever thread calls, so a push joins that thread's transaction. A
+*worker's* instance (``clone()``, ``private=True``) opens a connection of its own and is used by one thread.
 """
 
 from __future__ import annotations
@@ -121,7 +121,17 @@ class SQLBroker:
 
     def join(self, worker: WorkerInfo, lease: float) -> None:
         queues = to_json(worker.queues).decode()
-        values = (worker.id, worker.name, worker.host, worker.pid, worker.pool, worker.concurrency, queues, worker.version, lease)
+        values = (
+            worker.id,
+            worker.name,
+            worker.host,
+            worker.pid,
+            worker.pool,
+            worker.concurrency,
+            queues,
+            worker.version,
+            lease,
+        )
         self._do(lambda: self.connection.run(self.dialect.sql["join"], values))
 
     def enrol(self, worker: str, child: str) -> None:

@@ -1,7 +1,8 @@
 """The two ways to the database: the caller's own Django connection, and a private one for the worker's threads.
 
-The caller's enqueue must join the caller's transaction, so it goes through Django's connection of that thread. A worker's claims
-and settles must never touch the connection that user code has, so each broker of a worker opens a copy of the alias for itself.
+The caller's enqueue must join the caller's transaction, so it goes through Django's connection of that thread. A worker's
+claims and settles must never touch the connection that user code has, so each broker of a worker opens a copy of the alias
+for itself.
 """
 
 from __future__ import annotations

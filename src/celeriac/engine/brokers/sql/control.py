@@ -39,7 +39,7 @@ def pause(connection: Connection, dialect: Dialect, command: Pause) -> Changed:
 def resume(connection: Connection, dialect: Dialect, command: Resume) -> Changed:
     """Hand them out again, and wake everybody who waits for them."""
     changed = sum(_set_paused(connection, dialect, queue, False) for queue in command.queues)
-    return changed, Counter({queue: 1_000 for queue in command.queues})
+    return changed, Counter(dict.fromkeys(command.queues, 1000))
 
 
 def _set_paused(connection: Connection, dialect: Dialect, queue: str, paused: bool) -> int:

@@ -1,7 +1,7 @@
 """What every SQL database does alike, as named statements; each vendor's module overrides what it does better.
 
-The order of locks is the same everywhere, so that two transactions never wait for each other in a circle: worker, child, live row,
-record.
+The order of locks is the same everywhere, so that two transactions never wait for each other in a circle: worker, child, live
+row, record.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ STATEMENTS = {
     "doomed": """select l.job, l.child, l.delivery from celeriac_live l join celeriac_child c on c.id = l.child
         where c.worker = %s and l.state = 'running' and l.doomed""",
     # -- settling, one by one: what is not the common case -------------------------------------------------------------------
-    "return_live": """update celeriac_live set state = %s, run_at = %s, queue = coalesce({text}, queue), child = null, begun = null,
-        once = {false}, charges = 0 where job = %s and child = %s and delivery = %s and state = 'running'""",
+    "return_live": """update celeriac_live set state = %s, run_at = %s, queue = coalesce({text}, queue), child = null,
+        begun = null, once = {false}, charges = 0 where job = %s and child = %s and delivery = %s and state = 'running'""",
     "return_record": """update celeriac_job set state = %s, run_at = coalesce(%s, run_at), payload = coalesce({blob}, payload),
         queue = coalesce({text}, queue), started = %s, worker = %s, attempts = attempts + %s where number = %s""",
     "attempt": """insert into celeriac_attempt (job, "index", state, started, finished, worker, error, log)
@@ -176,7 +176,16 @@ class Dialect:
             return False
         connection.run(
             self.sql["return_record"],
-            (state.value, run_at, outcome.payload, outcome.queue, self.time(outcome.started), outcome.worker, int(outcome.counts), outcome.token.number),
+            (
+                state.value,
+                run_at,
+                outcome.payload,
+                outcome.queue,
+                self.time(outcome.started),
+                outcome.worker,
+                int(outcome.counts),
+                outcome.token.number,
+            ),
         )
         return True
 
@@ -227,7 +236,15 @@ class Dialect:
         return queues + [""] * len(ended)
 
     def _end_of_dead(
-        self, connection: Connection, token: Token, started: bool, charges: int, once: bool, doomed: bool, now: float, limit: int | None
+        self,
+        connection: Connection,
+        token: Token,
+        started: bool,
+        charges: int,
+        once: bool,
+        doomed: bool,
+        now: float,
+        limit: int | None,
     ) -> Outcome | None:
         """Charge one job of a dead child. Returns how it ends, or None where it runs again."""
         if started and limit is not None:

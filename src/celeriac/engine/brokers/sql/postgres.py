@@ -1,7 +1,7 @@
 """PostgreSQL (psycopg 3): SKIP LOCKED, whole batches in one statement, READ COMMITTED.
 
-A claim may be lost by a crash of the server without harm (its jobs are still waiting, and the old token is refused), so it does not
-wait for the disk. Pushes, settles and begins do.
+A claim may be lost by a crash of the server without harm (its jobs are still waiting, and the old token is refused), so it
+does not wait for the disk. Pushes, settles and begins do.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class Postgres(Dialect):
             "keepalives_count": 3,
             "tcp_user_timeout": 2 * limit,
             **options,
-            # Every statement of the engine finds its rows by index, in small batches. The planner, whose statistics of a queue are
-            # always out of date, would now and then read the whole table instead.
+            # Every statement of the engine finds its rows by index, in small batches. The planner, whose statistics of a
+            # queue are always out of date, would now and then read the whole table instead.
             "options": f"{given} -c statement_timeout={2 * limit} -c lock_timeout={limit} -c jit=off"
             " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan"
             f" -c default_transaction_isolation=read\\ committed -c idle_in_transaction_session_timeout={2 * limit}",

@@ -16,7 +16,9 @@ _from_json = msgspec.json.Decoder().decode
 _to_failure = msgspec.json.Decoder(Failure).decode
 
 # What a claim reads of the record: enough to run an attempt, no more.
-CLAIM_COLUMNS = 'number, id, task, queue, payload, priority, run_at, expires, attempts, root, parent, "group", position, headers'
+CLAIM_COLUMNS = (
+    'number, id, task, queue, payload, priority, run_at, expires, attempts, root, parent, "group", position, headers'
+)
 
 RECORD_COLUMNS = (
     "number, id, task, queue, payload, priority, state, run_at, expires, attempts, charges, root, parent,"
@@ -90,7 +92,24 @@ def blob(value: Any) -> bytes | None:
 
 def claimed_job(row: Sequence[Any], child: str) -> Job:
     """Return a claimed job: a row of delivery, charges and ``CLAIM_COLUMNS``."""
-    delivery, charges, number, id, task, queue, payload, priority, run_at, expires, attempts, root, parent, group, position, headers = row
+    (
+        delivery,
+        charges,
+        number,
+        id,
+        task,
+        queue,
+        payload,
+        priority,
+        run_at,
+        expires,
+        attempts,
+        root,
+        parent,
+        group,
+        position,
+        headers,
+    ) = row
     job = Job(
         id=id, task=task, queue=queue, payload=payload if type(payload) is bytes else bytes(payload), priority=priority,
         state=State.RUNNING, attempts=attempts, charges=charges, number=number, child=child, delivery=delivery,
@@ -116,7 +135,9 @@ _CONVERT = {
 
 def record(row: Sequence[Any]) -> Job:
     """Return a whole record: a row of ``RECORD_COLUMNS``."""
-    fields = {name: _CONVERT[name](value) if name in _CONVERT else value for name, value in zip(_RECORD_FIELDS, row, strict=True)}
+    fields = {
+        name: _CONVERT[name](value) if name in _CONVERT else value for name, value in zip(_RECORD_FIELDS, row, strict=True)
+    }
     return Job(**fields)
 
 
@@ -125,5 +146,11 @@ def attempt(row: Sequence[Any]) -> Attempt:
     index, state, started, finished, worker, error, log = row
     failure = msgspec.convert(from_json(error), Failure) if error is not None else None
     return Attempt(
-        index=index, state=State(state), started=seconds(started), finished=seconds(finished), worker=worker, failure=failure, log=log
+        index=index,
+        state=State(state),
+        started=seconds(started),
+        finished=seconds(finished),
+        worker=worker,
+        failure=failure,
+        log=log,
     )

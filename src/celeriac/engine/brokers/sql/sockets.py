@@ -1,8 +1,9 @@
 """Wake-ups between the processes of one host: Unix datagram sockets in a private folder, one folder a database.
 
-``s/`` holds the bound sockets, ``q-<hash>/`` a link for each child that is idle on that queue, ``k/`` the keepers, ``w/`` callers
-that wait for a result. Whoever wakes a child takes its link away, so that two new jobs wake two children. Where there are no Unix
-sockets (Windows) or the site runs as another user, ``PRAGMA data_version`` is looked at instead: it changes with every commit.
+``s/`` holds the bound sockets, ``q-<hash>/`` a link for each child that is idle on that queue, ``k/`` the keepers, ``w/``
+callers that wait for a result. Whoever wakes a child takes its link away, so that two new jobs wake two children. Where there
+are no Unix sockets (Windows) or the site runs as another user, ``PRAGMA data_version`` is looked at instead: it changes with
+every commit.
 """
 
 from __future__ import annotations

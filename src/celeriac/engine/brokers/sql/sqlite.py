@@ -1,7 +1,7 @@
 """SQLite: WAL, every write in a transaction that begins IMMEDIATE, one file on one host.
 
-A deferred transaction that turns from reading to writing fails at once, whatever the timeout (SQLITE_BUSY_SNAPSHOT); an immediate
-one waits its turn. The clock is the host's, which all processes share.
+A deferred transaction that turns from reading to writing fails at once, whatever the timeout (SQLITE_BUSY_SNAPSHOT); an
+immediate one waits its turn. The clock is the host's, which all processes share.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ ANY_WAITING = """select 1 from celeriac_live where state = 'waiting' and queue =
 
 HELD = "select job, delivery, charges from celeriac_live where child = %s and state = 'running'"
 END_LIVE = "delete from celeriac_live where job = %s"
-END_RECORD = """update celeriac_job set state = %s, trouble = nullif(%s, 'succeeded'), result = %s, started = %s, finished = %s, worker = %s,
-    attempts = attempts + %s, charges = %s where number = %s"""
+END_RECORD = """update celeriac_job set state = %s, trouble = nullif(%s, 'succeeded'), result = %s, started = %s, finished = %s,
+    worker = %s, attempts = attempts + %s, charges = %s where number = %s"""
 
 _PLAIN = rows.PLAIN_COLUMNS
 _ALL = (*rows.PLAIN_COLUMNS, *rows.OPTIONAL_COLUMNS)

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 POLL = 1.0
 """Seconds between looks while waiting for a result, should a wake-up get lost."""
 
-_FILTERS = {"queue": "j.queue", "task": "j.task", "state": "coalesce(l.state, j.state)", "root": "j.root", "group": 'j."group"', "parent": "j.parent"}
+_FILTERS = {
+    "queue": "j.queue",
+    "task": "j.task",
+    "state": "coalesce(l.state, j.state)",
+    "root": "j.root",
+    "group": 'j."group"',
+    "parent": "j.parent",
+}
 _TROUBLES = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED, State.PARKED})
 _LIVE_COLUMNS = 7
 
@@ -119,4 +126,3 @@ def prune(connection: Connection, dialect: Dialect, ages: Mapping[State, float],
     connection.run(dialect.sql["prune_children"], (day,))
     connection.run(dialect.sql["prune_workers"], (day,))
     return deleted
-

@@ -17,8 +17,8 @@ from celeriac.engine.worker.limits import ThreadGuard
 class ThreadExecutor:
     """Runs jobs in a fixed number of threads.
 
-    The child's main thread submits, recalls and cancels. ``_guards`` has an entry for each body that runs, put in and taken out by
-    its own thread.
+    The child's main thread submits, recalls and cancels. ``_guards`` has an entry for each body that runs, put in and taken
+    out by its own thread.
     """
 
     def __init__(
@@ -76,4 +76,3 @@ class ThreadExecutor:
             finally:
                 del self._guards[token]
             self._done(outcome)
-

@@ -15,6 +15,7 @@ from celeriac.engine.errors import MaxRetriesExceededError, OperationalError, Re
 from celeriac.engine.request import Request, current_request
 from celeriac.result import AsyncResult
 from celeriac.retrying import ask_for_retry
+from celeriac.task.options import FROM_SETTINGS, HOOKS, TaskOptions
 from celeriac.transactional import check_transactional
 
 if TYPE_CHECKING:
@@ -25,57 +26,11 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-HOOKS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
-
-FROM_SETTINGS: Mapping[str, str] = {
-    "time_limit": "time_limit",
-    "soft_time_limit": "soft_time_limit",
-    "track_started": "track_started",
-}
-"""Options whose default is a setting."""
-
 _PLANNED = frozenset(EXECUTION_OPTIONS)
 
 
-class Task(Generic[P, R]):
-    """One task. Its options are attributes: of a subclass, or given to the decorator.
-
-    Durations are seconds. None as the default of an option means: what the settings say.
-    """
-
-    name: str = ""
-    bind: bool = False
-    abstract: bool = False
-    typing: bool | None = None
-    """Whether arguments are checked against the function's parameters at the call."""
-    transactional: bool = False
-    """Whether the body and the job's end are one database transaction: exactly once."""
-
-    max_retries: int | None = 3
-    default_retry_delay: float = 180
-    autoretry_for: tuple[type[BaseException], ...] = ()
-    dont_autoretry_for: tuple[type[BaseException], ...] = ()
-    retry_kwargs: Mapping[str, Any] = {}
-    retry_backoff: bool | float = False
-    retry_backoff_max: float = 600
-    retry_jitter: bool = True
-
-    queue: str | None = None
-    routing_key: str | None = None
-    priority: int | None = None
-    expires: Any = None
-    time_limit: float | None = None
-    soft_time_limit: float | None = None
-    ignore_result: Any = None
-    track_started: Any = None
-    acks_late: bool | None = None
-    """False asks for at most once, for this task; otherwise a job runs at least once."""
-    throws: tuple[type[BaseException], ...] = ()
-    """Exceptions that are expected: logged at INFO, without a traceback."""
-    rate_limit: Any = None
-    serializer: str | None = None
-    trail: bool = True
-    send_events: bool = True
+class Task(TaskOptions, Generic[P, R]):
+    """One task: a function, its options, and the ways to call it."""
 
     is_async: bool = False
     overrides: frozenset[str] = frozenset()
@@ -92,8 +47,7 @@ class Task(Generic[P, R]):
         """The function. A subclass defines it, unless it is made by a decorator."""
         raise NotImplementedError(f"The task {self.name or type(self).__name__} must define run().")
 
-    # -- becoming one of an app's tasks
-    # ------------------------------------------------------------------------------------------
+    # -- becoming one of an app's tasks ------------------------------------------------------------------------------------
 
     def declare(self, name: str, app: Celery | None) -> None:
         """Fix what is known at declaration: called once, before the task is registered. ``app`` None: whichever is current."""
@@ -135,8 +89,7 @@ class Task(Generic[P, R]):
     def __wrapped__(self) -> Callable[P, R]:
         return self.run
 
-    # -- calling
-    # -----------------------------------------------------------------------------------------------------------------
+    # -- calling -----------------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function, here and now, without a job. Of an ``async def`` task, return the coroutine."""
@@ -175,8 +128,7 @@ class Task(Generic[P, R]):
         """Enqueue a job: ``task.apply_async((1, 2), countdown=10, queue="mail")``.
 
         Raises ``TypeError`` for arguments that do not fit or are not JSON and for unknown options, ``ValueError`` for options
-        out of
-        range, ``PayloadTooLarge``, ``BrokerUnavailable``.
+        out of range, ``PayloadTooLarge``, ``BrokerUnavailable``.
         """
         arguments, keywords = self._checked(args, kwargs)
         if task_id is not None or link is not None or link_error is not None:
@@ -244,8 +196,7 @@ class Task(Generic[P, R]):
 
         return enqueue_bulk(self, items, options)
 
-    # -- calling at another time
-    # ---------------------------------------------------------------------------------------------------
+    # -- calling at another time -------------------------------------------------------------------------------------------
 
     def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """``apply_async_on_commit`` without options."""
@@ -276,8 +227,7 @@ class Task(Generic[P, R]):
         result: AsyncResult[R] = await sync_to_async(self.apply_async, thread_sensitive=True)(args, kwargs, **options)
         return result
 
-    # -- from inside
-    # -----------------------------------------------------------------------------------------------------------------
+    # -- from inside -------------------------------------------------------------------------------------------------------
 
     @property
     def request(self) -> Request:
@@ -315,8 +265,7 @@ class Task(Generic[P, R]):
     def send_event(self, type: str, **_: Any) -> None:  # noqa: A002 - Celery's name
         """Celery's events are not sent: nobody receives them. Signals and the store tell the same."""
 
-    # -- signatures
-    # ------------------------------------------------------------------------------------------------------------------
+    # -- signatures --------------------------------------------------------------------------------------------------------
 
     def signature(self, args: Any = None, *starargs: Any, **starkwargs: Any) -> Signature:
         """Return a call of this task as data, with options: ``task.signature((1, 2), countdown=10)``."""
@@ -357,26 +306,7 @@ class Task(Generic[P, R]):
         """Return the result of a job of this task."""
         return AsyncResult(task_id, task_name=self.name, app=self._app, **kwargs)
 
-    # -- hooks, for subclasses
-    # -------------------------------------------------------------------------------------------------------
-
-    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
-        """Called before the body, in the worker. What it raises fails the attempt."""
-
-    def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
-        """Called when the attempt succeeded."""
-
-    def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
-        """Called when the job failed for good."""
-
-    def on_retry(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
-        """Called when the attempt is to be retried; ``exc`` is the ``Retry``."""
-
-    def after_return(self, status: str, retval: Any, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
-        """Called after each attempt, with the state it ended in."""
-
-    # -- looks
-    # -----------------------------------------------------------------------------------------------------------------------
+    # -- looks -------------------------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)

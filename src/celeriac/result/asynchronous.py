@@ -1,0 +1,221 @@
+"""``AsyncResult``: the result of a job, asked for from anywhere (celery.result)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+from celeriac import states
+from celeriac.engine.brokers.base import Cancel
+from celeriac.engine.errors import JobParked
+from celeriac.engine.errors import TimeoutError as ResultTimeout
+from celeriac.engine.job import TERMINAL, Job, State
+from celeriac.exceptions import NotInThisVersion
+from celeriac.result.joining import assert_will_not_block
+from celeriac.result.record import Recorded
+
+R = TypeVar("R")
+
+
+class ResultBase:
+    """Base of the results, so that ``isinstance`` knows them."""
+
+
+class AsyncResult(ResultBase, Recorded, Generic[R]):
+    """The result of a job, known by its id alone. ``str(result)`` is the id.
+
+    Each property reads the store, until the job has ended: then the record is kept here.
+    """
+
+    TimeoutError = ResultTimeout
+
+    def __init__(self, id: str, backend: Any = None, task_name: str | None = None, app: Any = None, parent: Any = None) -> None:
+        if id is None:
+            raise ValueError("AsyncResult needs the id of a job, not None.")
+        self.id = id if type(id) is str else str(id)
+        self._app = app
+        self._name = task_name
+        self._parent = parent
+        self._record: Job | None = None
+        self.ignored = False
+        """True where the result is not kept, so that ``get`` returns None at once."""
+
+    @property
+    def parent(self) -> Any:
+        """The result of the job that enqueued this one."""
+        if self._parent is None and (job := self.record()) is not None and job.parent is not None:
+            self._parent = AsyncResult[Any](job.parent, app=self._app)
+        return self._parent
+
+    @property
+    def children(self) -> list[AsyncResult[Any]]:
+        """The results of the jobs that this one enqueued, the oldest first."""
+        jobs = self.app.broker().find({"parent": self.id}, 1000)
+        return [AsyncResult(job.id, task_name=job.task, app=self._app) for job in reversed(jobs)]
+
+    # -- questions ---------------------------------------------------------------------------------------------------------
+
+    def ready(self) -> bool:
+        """Return whether the job has ended."""
+        job = self.record()
+        return job is not None and job.state in TERMINAL
+
+    def successful(self) -> bool:
+        """Return whether it ended well."""
+        return self.state == states.SUCCESS
+
+    def failed(self) -> bool:
+        """Return whether it failed."""
+        return self.state == states.FAILURE
+
+    # -- waiting -----------------------------------------------------------------------------------------------------------
+
+    def get(
+        self,
+        timeout: float | None = None,
+        propagate: bool = True,
+        interval: float = 0.5,
+        no_ack: bool = True,
+        follow_parents: bool = True,
+        callback: Callable[[str, Any], Any] | None = None,
+        on_message: Any = None,
+        on_interval: Any = None,
+        disable_sync_subtasks: bool = True,
+        **_: Any,
+    ) -> R:
+        """Wait until the job has ended and return its value, at most ``timeout`` seconds; woken by the store, not by polling.
+
+        Raises the job's exception (with ``propagate``), ``TaskRevokedError``, ``JobParked``,
+        ``celeriac.exceptions.TimeoutError``; ``RuntimeError`` inside a task. ``interval``, ``no_ack`` and the ``on_``
+        functions are Celery's and change nothing.
+        """
+        if self.ignored:
+            return None  # type: ignore[return-value]  # as Celery: no result is kept, so there is no R
+        if disable_sync_subtasks:
+            assert_will_not_block()
+        job = self._wait(timeout)
+        value = self._outcome_of(job, propagate)
+        if callback is not None:
+            callback(self.id, value)
+        return value  # type: ignore[no-any-return]  # what the task returned: R
+
+    wait = get
+
+    def _wait(self, timeout: float | None) -> Job:
+        if self._record is not None:
+            return self._record
+        job: Job | None = self.app.broker().wait(self.id, timeout)
+        if job is None:
+            raise ResultTimeout(f"The job {self.id} had not ended after {timeout} s; it is {self.state}.")
+        if job.state in TERMINAL:
+            self._record = job
+        return job
+
+    def _outcome_of(self, job: Job, propagate: bool) -> Any:
+        if job.state is State.PARKED:
+            raise JobParked(job.id, job.task, self._why("for a reason that is not kept."))
+        value = self._result_of(job)
+        if propagate and isinstance(value, BaseException) and self._state_of(job) in states.PROPAGATE_STATES:
+            raise value
+        return value
+
+    async def aget(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - the same parameter as get's
+        propagate: bool = True,
+        disable_sync_subtasks: bool = True,
+    ) -> R:
+        """``get`` for coroutines.
+
+        It waits in a thread of its own, so an ``async def`` task may use it inside ``allow_join_result``.
+        """
+        if disable_sync_subtasks:
+            assert_will_not_block()
+        return await asyncio.to_thread(self._get_in_thread, timeout, propagate)
+
+    def _get_in_thread(self, timeout: float | None, propagate: bool) -> R:
+        try:
+            return self.get(timeout, propagate, disable_sync_subtasks=False)
+        finally:
+            self.app.release_thread()
+
+    def maybe_throw(self, propagate: bool = True, callback: Any = None) -> Any:
+        """Raise the job's exception if it has failed; return what is known otherwise."""
+        job = self.record()
+        return None if job is None or job.state not in TERMINAL else self._outcome_of(job, propagate)
+
+    maybe_reraise = maybe_throw
+
+    def collect(self, intermediate: bool = False, **kwargs: Any) -> Iterator[tuple[AsyncResult[Any], Any]]:
+        """Wait for the job, then for those it enqueued, and so on; yield each with its value."""
+        yield self, self.get(**kwargs)
+        for child in self.children:
+            yield from child.collect(intermediate, **kwargs)
+
+    def get_leaf(self) -> Any:
+        """Return the value of the last of the jobs that follow from this one."""
+        value = None
+        for _, value in self.collect():  # noqa: B007 - the last one is what is asked for
+            pass
+        return value
+
+    # -- control -----------------------------------------------------------------------------------------------------------
+
+    def revoke(
+        self,
+        connection: Any = None,
+        terminate: bool = False,
+        signal: Any = None,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> None:
+        """Cancel the job. One that runs already is ended only with ``terminate``, by whichever means its pool has."""
+        self.app.broker().control(Cancel((self.id,), terminate))
+        if wait:
+            deadline = timeout if timeout is not None else 10.0
+            self.app.broker().wait(self.id, deadline)
+
+    def forget(self) -> None:
+        """Delete the record of the job, once it has ended."""
+        self._record = None
+        self.app.broker().forget([self.id])
+
+    # -- looks -------------------------------------------------------------------------------------------------------------
+
+    def as_tuple(self) -> Any:
+        """Return what ``result_from_tuple`` takes back."""
+        parent = self._parent
+        return (self.id, parent.as_tuple() if parent is not None else None), None
+
+    def as_list(self) -> list[str]:
+        """Return the id and those of the parents known here."""
+        return [self.id, *(self._parent.as_list() if self._parent is not None else [])]
+
+    def __str__(self) -> str:
+        return self.id
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.id}>"
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, AsyncResult):
+            return self.id == other.id
+        return self.id == other if isinstance(other, str) else NotImplemented
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.id, None, self._name, None, self._parent)
+
+
+def result_from_tuple(value: Any, app: Any = None) -> AsyncResult[Any]:
+    """Return a result from what ``as_tuple`` gave. Raises ``NotInThisVersion`` for a group."""
+    if isinstance(value, ResultBase):
+        return value  # type: ignore[return-value]  # the base has one kind of children
+    result, children = value
+    if children:
+        raise NotInThisVersion("Results of groups come with workflows; these are not in this version.")
+    id, parent = result if isinstance(result, list | tuple) else (result, None)
+    return AsyncResult(id, app=app, parent=result_from_tuple(parent, app) if parent else None)

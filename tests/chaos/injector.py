@@ -1,0 +1,73 @@
+"""What is done to workers while they work. Every deed is in the ledger before it happens, with the processes it hits."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Sequence
+
+from tests.chaos.bench import Bench
+from tests.chaos.workers import WorkerProcess
+
+Deed = Callable[[], int]
+"""Does its harm to one or more victims; returns to how many."""
+
+
+class Injector:
+    """Picks its victims with a seeded generator. ``crew`` is the list of workers that are up, in the harness's own order."""
+
+    def __init__(self, bench: Bench, crew: list[WorkerProcess], lease: float, seed: int) -> None:
+        self.bench = bench
+        self.crew = crew
+        self.lease = lease
+        self.random = random.Random(seed)
+
+    def _record(self, kind: str, pids: Sequence[int]) -> None:
+        self.bench.ledger.write("fault", kind, *pids)
+
+    def kill_child(self) -> int:
+        """Kill one child of one worker, whatever it does."""
+        children = [pid for worker in self.crew for pid in worker.with_role("child")]
+        if not children:
+            return 0
+        pid = self.random.choice(children)
+        self._record("child-kill", [pid])
+        _send(pid, signal.SIGKILL)
+        time.sleep(self.random.uniform(0.02, 0.2))
+        return 1
+
+    def kill_workers(self) -> int:
+        """Kill every process of all workers but one, at once, and start others in their places."""
+        survivor = self.random.randrange(len(self.crew))
+        victims = [index for index in range(len(self.crew)) if index != survivor]
+        for index in victims:
+            self._record("worker-kill", self.crew[index].processes())
+            self.crew[index].kill()
+        for index in victims:
+            self.crew[index] = self.bench.crew.start(ready=False)
+        for index in victims:
+            self.crew[index].await_ready()
+        time.sleep(self.random.uniform(0.05, 0.4))
+        return len(victims)
+
+    def freeze_workers(self) -> int:
+        """Stop all workers but one for longer than their leases, then let them go on as if nothing had happened."""
+        survivor = self.random.choice(self.crew)
+        victims = [worker for worker in self.crew if worker is not survivor]
+        for worker in victims:
+            self._record("stop", worker.processes())
+            worker.signal_all(signal.SIGSTOP)
+        time.sleep(self.lease + 1.0 + self.random.uniform(0.1, 0.4))  # the lease, and the second between two looks at it
+        for worker in victims:
+            worker.signal_all(signal.SIGCONT)
+        time.sleep(self.random.uniform(0.3, 0.8))
+        return len(victims)
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return  # it was faster
