@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -21,6 +22,11 @@ class ArgumentCheck:
         parameters = self.signature.parameters.values() if self.signature else ()
         positional = [parameter for parameter in parameters if parameter.kind in _POSITIONAL]
         needs_keywords = any(p.kind is inspect.Parameter.KEYWORD_ONLY and p.default is p.empty for p in parameters)
+        names = [parameter.name for parameter in positional]
+        self._filled = [frozenset(names[:count]) for count in range(len(names) + 1)]
+        self._by_name = frozenset(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+        variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        self._required = frozenset(p.name for p in parameters if p.default is p.empty and p.kind not in variadic)
         self._most = len(positional) if not any(p.kind is p.VAR_POSITIONAL for p in parameters) else 1_000_000
         self._least = 1_000_001 if needs_keywords else sum(parameter.default is parameter.empty for parameter in positional)
 
@@ -28,12 +34,19 @@ class ArgumentCheck:
         """Raise ``TypeError``, in Python's words, where the function could not be called so."""
         if not kwargs and self._least <= len(args) <= self._most:
             return
-        if self.signature is None:
+        if self.signature is None or (kwargs and self._fits(len(args), kwargs.keys())):
             return
         try:
             self.signature.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{self._name}{self.signature} cannot be called so: {error}") from None
+
+    def _fits(self, count: int, names: AbstractSet[str]) -> bool:
+        """Return whether the usual call with keywords is fine; False where only ``Signature.bind`` can tell."""
+        if count >= len(self._filled) or not names <= self._by_name:
+            return False
+        filled = self._filled[count]
+        return filled.isdisjoint(names) and self._required <= filled | names
 
 
 def takes_only_one(function: Callable[..., Any]) -> bool:

@@ -12,6 +12,7 @@ from celeriac.current import current_app, share
 from celeriac.engine.errors import did_you_mean
 from celeriac.exceptions import CeleryWarning, NotInThisVersion
 from celeriac.task import Task
+from celeriac.task.options import TaskOptions
 from celeriac.transactional import refuse_async
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _exceptions(name: str, option: str, value: Any) -> tuple[type[BaseException]
 
 def _warn_of_typos(name: str, base: type[Any], options: dict[str, Any]) -> None:
     """Any other option becomes an attribute of the task, as in Celery; one that is nearly an option is more likely a slip."""
-    known = [option for option in vars(Task) if not option.startswith("_")]
+    known = [option for option in vars(TaskOptions) if not option.startswith("_")]
     for option in options:
         if option in OF_CELERY or hasattr(base, option):
             continue

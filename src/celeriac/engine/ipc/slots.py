@@ -136,7 +136,7 @@ class SlotWriter:
             U32.pack_into(self._memory, self._offset + USED_OFFSET, self._used)
 
     def end(self, number: int, delivery: int) -> None:
-        """Say that a body has ended, before its entry is cleared: nobody may give its job back while its outcome is unwritten."""
+        """Say that a body has ended, before its entry is cleared, lest its job be given back while its outcome is unwritten."""
         ENDED.pack_into(self._memory, self._offset + ENDED_OFFSET + self._ended * ENDED.size, number, delivery)
         self._ended = (self._ended + 1) % ENDED_LAST
 

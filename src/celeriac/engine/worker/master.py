@@ -425,7 +425,7 @@ class Master:
                     self._end_job(process, entry, _verdict(entry, "cancelled", REVOKED))
 
     def _end_job(self, process: Process, entry: Running, verdict: dict[str, Any]) -> None:
-        """End one running job. In prefork its child is killed; a pool of many is asked first, and killed if it does not obey."""
+        """End one running job. In prefork its child is killed; a pool of many is asked first, then killed."""
         assert self.options is not None
         key = (entry.number, entry.delivery)
         if process.killed_for or key in process.obey_by:

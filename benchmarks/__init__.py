@@ -1,0 +1,1 @@
+"""How fast Celeriac is on this machine: ``python -m benchmarks``."""

@@ -1,0 +1,38 @@
+"""Databases of their own for the benchmarks."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from celeriac.testing.servers import PostgresServer
+
+WAL = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+ENGINES = ("sqlite", "postgres")
+
+
+@contextmanager
+def database(engine: str) -> Iterator[None]:
+    """Make a database and name it in the environment, for this process and the workers it starts."""
+    if engine == "sqlite":
+        with tempfile.TemporaryDirectory() as folder:
+            options = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": WAL}
+            name = str(Path(folder) / "benchmark.sqlite3")
+            _announce({"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options})
+            yield
+    else:
+        with PostgresServer() as server:
+            params = server.params
+            place = {"HOST": params["host"], "PORT": str(params["port"]), "USER": params["user"]}
+            _announce({"ENGINE": "django.db.backends.postgresql", "NAME": params["dbname"], **place})
+            yield
+
+
+def _announce(settings: dict[str, Any]) -> None:
+    os.environ["CELERIAC_BENCHMARK_DATABASE"] = json.dumps(settings)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"

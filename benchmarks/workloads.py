@@ -1,0 +1,84 @@
+"""What is measured. Each workload returns figures by name; a worker of two child processes serves the queue."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from statistics import quantiles
+
+from django.db import connection
+
+from benchmarks.tasks import no_op
+
+PATIENCE = 300.0
+"""Seconds after which a queue that should drain counts as stuck."""
+
+
+@contextmanager
+def worker() -> Iterator[None]:
+    """Start a worker; stop it at the end of a ``with`` block."""
+    process = subprocess.Popen([sys.executable, "-m", "celeriac", "-A", "benchmarks", "worker", "-c", "2"])
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def live() -> int:
+    """Return how many jobs have not ended."""
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from celeriac_live")
+        return int(cursor.fetchone()[0])
+
+
+def wait_until(reached: Callable[[int], bool]) -> int:
+    """Look every few milliseconds until the number of live jobs is as wanted; return it."""
+    deadline = time.monotonic() + PATIENCE
+    while not reached(left := live()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{left} jobs were still live after {PATIENCE:g} s.")
+        time.sleep(0.005)
+    return left
+
+
+def drain(jobs: int) -> dict[str, float]:
+    """Fill the queue, start a worker, and measure from the first job that has ended to the last."""
+    no_op.bulk([(number, "abc") for number in range(jobs)])
+    with worker():
+        first = wait_until(lambda left: left < jobs)
+        begun = time.perf_counter()
+        wait_until(lambda left: left == 0)
+        return {"drain, jobs/s": first / (time.perf_counter() - begun)}
+
+
+def enqueue(jobs: int) -> dict[str, float]:
+    """Enqueue one by one, then in bulk, with nobody listening."""
+    begun = time.perf_counter()
+    for number in range(jobs // 20):
+        no_op.delay(number, "abc")
+    one_by_one = jobs // 20 / (time.perf_counter() - begun)
+    begun = time.perf_counter()
+    no_op.bulk([(number, "abc") for number in range(jobs)])
+    return {"enqueue one by one, jobs/s": one_by_one, "bulk, jobs/s": jobs / (time.perf_counter() - begun)}
+
+
+def latency(jobs: int) -> dict[str, float]:
+    """One job at a time on an idle worker: from ``delay()`` to the result in the caller's hands."""
+    with worker():
+        no_op.delay(0, "warm").get(timeout=60)
+        taken = []
+        for number in range(max(100, min(jobs // 100, 500))):
+            begun = time.perf_counter()
+            no_op.delay(number, "abc").get(timeout=30)
+            taken.append((time.perf_counter() - begun) * 1000)
+            time.sleep(0.02)
+    cuts = quantiles(taken, n=100)
+    return {"round trip p50, ms": cuts[49], "round trip p99, ms": cuts[98]}
+
+
+WORKLOADS: Mapping[str, Callable[[int], dict[str, float]]] = {"drain": drain, "enqueue": enqueue, "latency": latency}
