@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from celeriac import options as opts
 from celeriac import signals
@@ -33,6 +34,7 @@ class Plan:
     __slots__ = ("base", "dynamic", "priority", "queue", "simple", "version")
 
     def __init__(self, app: Celery, name: str, task: Task[Any, Any] | None, version: int) -> None:
+        opts.text("The task's name", name)
         self.version = version
         own = (
             {} if task is None else {key: value for key in EXECUTION_OPTIONS if (value := getattr(task, key, None)) is not None}
@@ -60,14 +62,15 @@ def build_job(
     options: dict[str, Any],
     marks: dict[str, Any] | None = None,
 ) -> Job:
-    """Return the job of a call. ``marks`` travel with the arguments, for us alone.
+    """Return the job of a call.
 
+    ``marks`` travel with the arguments of a follow-up, whose size is not limited: the result of the job before was not either.
     Raises ``TypeError`` or ``ValueError`` for arguments and options that cannot be.
     """
     settings = app.settings
     plan = app.plan(name, task)
     if options or not plan.simple:
-        job = _build_with_options(app, plan, name, task, args, kwargs, options, marks)
+        job = _build_with_options(app, plan, _Call(name, task, args, kwargs, options, marks))
     else:
         payload = encode_payload(name, args, kwargs, None, settings.max_payload_bytes)
         job = Job(id=new_id(), task=name, queue=plan.queue, payload=payload, priority=plan.priority)
@@ -78,29 +81,30 @@ def build_job(
     return job
 
 
-def _build_with_options(
-    app: Celery,
-    plan: Plan,
-    name: str,
-    task: Task[Any, Any] | None,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    options: dict[str, Any],
-    marks: dict[str, Any] | None,
-) -> Job:
-    opts.refuse_unknown(options)
+class _Call(NamedTuple):
+    name: str
+    task: Task[Any, Any] | None
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    options: dict[str, Any]
+    marks: dict[str, Any] | None
+
+
+def _build_with_options(app: Celery, plan: Plan, call: _Call) -> Job:
+    opts.refuse_unknown(call.options)
+    name, task, args, kwargs, options, marks = call
     settings = app.settings
-    given = {key: value for key, value in options.items() if value is not None}
-    merged = {**plan.base, **given}
+    merged = {**plan.base, **{key: value for key, value in options.items() if value is not None}}
     if plan.dynamic:
         merged = {**app.router.options(name, args, kwargs, merged, task), **merged}
+    limit = settings.max_payload_bytes if marks is None else sys.maxsize
     now = app.clock.wall()
     run_at = opts.run_at_of(merged, now, settings)
     return Job(
         id=new_id() if merged.get("task_id") is None else opts.text("task_id", merged["task_id"]),
-        task=opts.text("The task's name", name),
+        task=name,
         queue=opts.queue_of(merged, settings),
-        payload=encode_payload(name, args, kwargs, embedded(task, merged, marks), settings.max_payload_bytes),
+        payload=encode_payload(name, args, kwargs, embedded(task, merged, marks), limit),
         priority=opts.priority_of(merged, settings),
         state=State.WAITING if run_at is None else State.SCHEDULED,
         run_at=run_at,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from celeriac import states
 from celeriac.engine.job import Job, State
 from celeriac.engine.worker.attempt import Attempt, AttemptRunner, format_traceback
 from celeriac.result import EagerResult
+from celeriac.transactional import eager_transaction
 
 if TYPE_CHECKING:
     from celeriac.app import Celery
@@ -24,11 +26,9 @@ def run_eagerly(app: Celery, job: Job, propagate: bool) -> EagerResult[Any]:
 
     Raises what the task raised, with ``propagate``.
     """
-    runner = app.runner(is_eager=True)
+    runner = app.runner(is_eager=True, transactions=partial(eager_transaction, app.settings.broker_url))
     attempt = _attempt(runner, job)
-    while attempt.state in (State.SCHEDULED, State.WAITING) and job.attempts < MOST_ATTEMPTS:
-        if attempt.state is State.WAITING:
-            break  # Reject(requeue=True): there is no queue to go back to
+    while attempt.state is State.SCHEDULED and job.attempts < MOST_ATTEMPTS:
         job = _again(job, attempt)
         attempt = _attempt(runner, job)
     if attempt.embed and runner.follow_ups is not None:

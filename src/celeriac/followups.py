@@ -68,7 +68,7 @@ def _job(attempt: Attempt, linked: Signature, first: list[Any], id: str, mark: d
     options = {**linked.options, "task_id": linked.options.get("task_id") or id}
     options.setdefault("parent_id", attempt.job.id)
     options.setdefault("root_id", attempt.job.root or attempt.job.id)
-    return build_job(app, linked.task, app.tasks.get(linked.task), [*first, *linked.args], linked.kwargs, options, mark)
+    return build_job(app, linked.task, app.tasks.get(linked.task), [*first, *linked.args], linked.kwargs, options, mark or {})
 
 
 def prepare(attempt: Attempt) -> None:

@@ -18,6 +18,8 @@ class SignalObserver:
 
     def started(self, attempt: Attempt) -> None:
         """The body is about to be called."""
+        if signals.task_received.receivers and not runs_eagerly(attempt):
+            signals.task_received.send(sender=None, request=attempt.request)
         if signals.task_prerun.receivers:
             signals.task_prerun.send(
                 sender=attempt.task, task_id=attempt.job.id, task=attempt.task, args=attempt.args, kwargs=attempt.kwargs
@@ -36,6 +38,11 @@ class SignalObserver:
                 sender=attempt.task, task_id=attempt.job.id, task=attempt.task, args=attempt.args, kwargs=attempt.kwargs,
                 retval=attempt.value if attempt.error is None else attempt.error, state=attempt.celery_state,
             )  # fmt: skip
+
+
+def runs_eagerly(attempt: Attempt) -> bool:
+    """Return whether the attempt runs in its caller's process, so that nobody received it."""
+    return attempt.request is not None and attempt.request.is_eager
 
 
 def _tell_trouble(attempt: Attempt) -> None:

@@ -33,8 +33,18 @@ def enqueue_on_commit(
         eager: EagerResult[R] = EagerResult(job.id, None, states.PENDING, name=task.name, app=app)
         transaction.on_commit(lambda: _run(task, job, eager), using=using)
         return eager
-    transaction.on_commit(lambda: publish(app, (job,)), using=using)
+    if type(task).apply_async is not _apply_async():  # a class of the project's own may add to every call
+        options["task_id"] = job.id
+        transaction.on_commit(lambda: task.apply_async(arguments, keywords, **options), using=using)
+    else:
+        transaction.on_commit(lambda: publish(app, (job,)), using=using)
     return task._result(app, job.id, options)
+
+
+def _apply_async() -> Any:
+    from celeriac.task import Task  # which imports this module where it is needed
+
+    return Task.apply_async
 
 
 def _run(task: Task[Any, Any], job: Job, promised: EagerResult[Any]) -> None:

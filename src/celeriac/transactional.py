@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from celeriac.conf import Settings
+    from celeriac.engine.outcome import Outcome
     from celeriac.task import Task
 
 
@@ -19,6 +22,18 @@ def refuse_async(name: str, function: Callable[..., Any]) -> None:
             f"{name} is async def, so it cannot be transactional: a database transaction belongs to one thread, and"
             " coroutines share theirs. Make it a plain def, or drop transactional=True."
         )
+
+
+@contextmanager
+def eager_transaction(broker_url: str) -> Iterator[Callable[[Outcome], bool]]:
+    """Run a transactional body in the caller's process: all of it or nothing, as in a worker. There is no claim to settle."""
+    if not broker_url.startswith("django:"):
+        yield lambda outcome: True
+        return
+    from django.db import transaction  # a database is in use where this is called
+
+    with transaction.atomic(using=urlsplit(broker_url).netloc or "default"):
+        yield lambda outcome: True
 
 
 def check_transactional(task: Task[Any, Any], settings: Settings) -> None:

@@ -1,13 +1,17 @@
 """Compares the ledger with the store, once everything is quiet. Set algebra, with Jepsen's words.
 
-lost         acknowledged, and now neither terminal, parked nor live: the store has no record of it stuck        acknowledged,
-and still live although every fault is over and workers had time to drain the queue unexpected   recorded, and never submitted
-(or submitted and rejected) hollow       succeeded, and its body never returned under the claim that was settled zombie
-a settle that was accepted although a newer claim of the job had been handed out twice        more than one terminal settle of
-one job was accepted overcharged  parked, although its own body killed nobody unexplained  a body that began, whose claim was
-not settled, in a process that nothing was done to: a false rescue, or a job run twice again        a job that asked for at
-most once, whose body began twice effects      a transactional job that succeeded without exactly one effect, or has an effect
-without having succeeded
+    lost         acknowledged, and the store has no record of it
+    stuck        acknowledged, and still live although every fault is over and workers had time to drain the queue
+    unexpected   recorded, and never submitted
+    phantom      run, and never submitted
+    hollow       succeeded, and its body never returned under the claim that was settled
+    zombie       a settle that was accepted although a newer claim of the job had been handed out
+    twice        more than one terminal settle of one job was accepted
+    overcharged  parked, although its own body killed nobody
+    unexplained  a body that began and whose claim was not settled, in a process that nothing was done to: a false rescue,
+                 or a job run twice
+    again        a job that asked for at most once, whose body began twice
+    effects      a transactional job whose effects do not match its state: one when it succeeded, none otherwise
 
 Besides, not wrong in themselves: *duplicates*, bodies that began beyond the first of each job (each explained by a fault or a
 retry), *recovered*, jobs whose enqueue was never answered and that ran all the same, *refused*, settles of claims that were
@@ -18,6 +22,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -28,6 +33,8 @@ GUILTY = frozenset({"die"})
 """Tasks that kill their own process, so that they may end parked."""
 AT_MOST_ONCE = frozenset({"noop_once", "hold_once"})
 TRANSACTIONAL = frozenset({"stamp"})
+UNWRITTEN = 1.0
+"""Seconds that a commit which does not wait may stay unwritten: three times wal_writer_delay, and some."""
 _TERMINAL = frozenset(state.value for state in TERMINAL)
 
 
@@ -120,11 +127,15 @@ class Checker:
 
         No clock is needed: a settled job is never claimed again, so the newer claim came first, and the settle was stale.
         """
+        newest = self._newest()
+        stale = [token for token in self._terminal_settles() if token.delivery < newest[token.number]]
+        return {self._id(token) for token in stale}
+
+    def _newest(self) -> dict[int, int]:
         newest: dict[int, int] = defaultdict(int)
         for token in [run.token for run in self.starts] + [ack.token for ack in self.acks]:
             newest[token.number] = max(newest[token.number], token.delivery)
-        stale = [token for token in self._terminal_settles() if token.delivery < newest[token.number]]
-        return {self._id(token) for token in stale}
+        return newest
 
     def settled_twice(self) -> set[str]:
         """Jobs with more than one accepted terminal settle."""
@@ -140,7 +151,16 @@ class Checker:
     def unexplained(self) -> set[str]:
         """Jobs with a body that began, whose claim was never settled, though its process was left in peace."""
         accepted = {ack.token for ack in self.acks if ack.accepted}
-        return {run.key for run in self.starts if run.token not in accepted and run.pid not in self.victims}
+        odd = [run for run in self.starts if run.token not in accepted and run.pid not in self.victims]
+        answered = {token.number for token in self._terminal_settles()}
+        newest = self._newest()
+        # Where the answer to the last settle was lost with the connection, the repeat of it is refused though the first was taken.
+        ambiguous = {run for run in odd if run.token.number not in answered and run.token.delivery == newest[run.token.number]}
+        return {run.key for run in odd if run not in ambiguous and not self._is_lost_with_server(run)}
+
+    def _is_lost_with_server(self, run: Run) -> bool:
+        """Return whether a crash of the server may have undone the claim: PostgreSQL's claims do not wait for the disk."""
+        return any(line.words[0] == "outage" and 0 <= line.at - run.at < UNWRITTEN for line in self.faults)
 
     def begun_again(self) -> set[str]:
         """Jobs that asked for at most once and were begun more often."""
@@ -162,7 +182,7 @@ class Checker:
         for run in sorted(self.starts):
             begun[run.key].append(run)
         for runs in begun.values():
-            for first, second in zip(runs, runs[1:], strict=False):
+            for first, second in pairwise(runs):
                 at = next((at for at, pid in self.hits if pid == first.pid and first.at <= at <= second.at), None)
                 if at is not None:
                     times.append(second.at - at)

@@ -57,8 +57,7 @@ class Injector:
         survivor = self.random.choice(self.crew)
         victims = [worker for worker in self.crew if worker is not survivor]
         for worker in victims:
-            self._record("stop", worker.processes())
-            worker.signal_all(signal.SIGSTOP)
+            self._record("stop", worker.freeze())
         time.sleep(self.lease + 1.0 + self.random.uniform(0.1, 0.4))  # the lease, and the second between two looks at it
         for worker in victims:
             worker.signal_all(signal.SIGCONT)

@@ -98,12 +98,14 @@ def witness(ledger: Ledger) -> Any:
 
 
 def configure(order: Order) -> None:
-    """Give Django its settings. No app registry: the engine's brokers need connections only."""
-    import django.conf
+    """Give Django its settings. No apps: the engine's brokers need connections only."""
+    import django
+    from django.conf import settings
 
     from tests.chaos.database import ALIAS, whole
 
-    django.conf.settings.configure(DATABASES={"default": {}, ALIAS: whole(order.database)}, USE_TZ=True)
+    settings.configure(DATABASES={"default": {}, ALIAS: whole(order.database)}, USE_TZ=True)
+    django.setup()
 
 
 def load() -> HarnessProject:

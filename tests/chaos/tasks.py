@@ -167,7 +167,7 @@ class Bodies:
 
     async def ahold(self, gate: str) -> None:
         """The same, on the event loop."""
-        while not self._gate(gate).exists():
+        while not self._gate(gate).exists():  # noqa: ASYNC110 - the gate is a file, which tells nobody that it is there
             await asyncio.sleep(GATE_LOOK)
 
     def spin(self, gate: str) -> None:

@@ -82,6 +82,13 @@ class WorkerProcess:
         for pid in self.processes():
             _send(pid, number)
 
+    def freeze(self) -> list[int]:
+        """Stop every process, also one that was just being forked. Returns which they are."""
+        stopped: list[int] = []
+        while stopped != (stopped := self.processes()):
+            self.signal_all(signal.SIGSTOP)
+        return stopped
+
     def kill(self) -> None:
         """Kill every process at once."""
         while self.processes():  # one that was forked while we went through the others

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from celeriac.app import Celery
 from celeriac.engine.brokers.base import WorkerInfo
@@ -14,6 +15,10 @@ from celeriac.engine.job import Job
 from celeriac.engine.outcome import Outcome
 from celeriac.engine.worker.attempt import AttemptRunner
 from celeriac.testing.clock import FakeClock
+
+# A loaded machine may take long over one example; the suite has a limit of its own for each test.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from celeriac.engine.codec import decode_payload
 from celeriac.engine.job import Job, State
 from celeriac.exceptions import AlwaysEagerIgnored, NotInThisVersion, PayloadTooLarge, QueueNotFound
 from celeriac.result import AsyncResult
+from celeriac.task import Task
 from celeriac.testing.clock import FakeClock
 from tests.unit.conftest import Worker
 
@@ -398,3 +399,21 @@ def test_eager_mode_does_not_concern_send_task(app: Celery, broker: MemoryBroker
     with pytest.warns(AlwaysEagerIgnored):
         result = app.send_task("elsewhere.task")
     assert pushed(broker, result).state is State.WAITING
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_commit_a_class_that_adds_to_every_call_is_asked(app: Celery, broker: MemoryBroker) -> None:
+    class Tenant(Task[Any, Any]):
+        def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+            return super().apply_async(args, kwargs, **{**options, "headers": {"tenant": "a"}})
+
+    task = app.task(base=Tenant)(lambda n: n)
+    with transaction.atomic():
+        result = task.delay_on_commit(1)
+    assert pushed(broker, result).headers == {"tenant": "a"}
+    assert pushed(broker, task.delay(1)).headers == {"tenant": "a"}
+
+
+def test_a_name_that_no_broker_could_keep_is_refused(app: Celery) -> None:
+    with pytest.raises(ValueError, match="The task's name"):
+        app.send_task("x" * 256)

@@ -235,3 +235,11 @@ def test_links_of_a_task_unknown_here_travel_all_the_same(app: Celery, task: Any
     worker.run_all()
     (job,) = broker.find({"queue": "far"}, 10)
     assert (job.task, job.parent, decode_payload(job.payload)[0]) == ("far.away", result.id, [[[1], {}]])
+
+
+def test_a_callback_gets_a_result_larger_than_a_caller_may_send(app: Celery, task: Any, worker: Worker) -> None:
+    app.conf.max_payload_bytes = 1000
+    big = app.task(name="big")(lambda: "x" * 5000)
+    result = big.apply_async(link=task.s())
+    worker.run_all()
+    assert len(result.children[0].get()[0][0]) == 5000

@@ -130,9 +130,31 @@ def test_what_is_not_here_is_an_error_that_says_so(statement: str, text: str) ->
 
 
 def test_installing_twice_does_nothing() -> None:
-    assert (
-        run("celeriac.install_as_celery(); import celery; celeriac.install_as_celery(); print(celery.__version__)") == "5.7.0"
-    )
+    program = """
+        import sys
+        before = len(sys.meta_path)
+        celeriac.install_as_celery()
+        import celery
+        celeriac.install_as_celery()
+        print(celery.__version__, len(sys.meta_path) - before)
+    """
+    assert run(program) == "5.7.0 0"
+
+
+def test_queues_are_declared_with_kombus_words_where_there_is_no_kombu() -> None:
+    program = """
+        from kombu import Exchange, Queue
+        from kombu.exceptions import OperationalError
+        app = celeriac.Celery("x", broker="memory://")
+        app.conf.task_queues = (Queue("mail", Exchange("mail"), routing_key="mail.#", queue_arguments={}), Queue("slow"))
+        print(app.settings.queues, OperationalError is __import__("celeriac.exceptions").exceptions.OperationalError)
+    """
+    assert run(program) == "('mail', 'slow') True"
+
+
+def test_the_real_kombu_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "kombu.py").write_text("Queue = 'the real one'")
+    assert run(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import kombu; print(kombu.Queue)") == "the real one"
 
 
 def test_the_real_celery_is_not_pushed_aside(tmp_path: Path) -> None:

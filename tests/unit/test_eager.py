@@ -190,3 +190,17 @@ def test_shared_tasks_follow_the_current_app(app: Celery) -> None:
         return 7
 
     assert everywhere.delay().get() == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transactional_task_that_fails_is_rolled_back_here_too(app: Celery, django_user_model: Any) -> None:
+    app.conf.broker_url = "django://default"
+
+    @app.task(transactional=True)
+    def sign_up(name: str) -> None:
+        django_user_model.objects.create(username=name)
+        if name == "bad":
+            raise ValueError
+
+    assert (sign_up.delay("good").state, sign_up.delay("bad").state) == ("SUCCESS", "FAILURE")
+    assert [user.username for user in django_user_model.objects.all()] == ["good"]

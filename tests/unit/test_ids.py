@@ -4,6 +4,8 @@ import multiprocessing
 import threading
 import uuid
 
+import pytest
+
 from celeriac.engine.ids import derived_id, new_id
 
 
@@ -31,6 +33,7 @@ def _send(queue: multiprocessing.SimpleQueue[list[str]]) -> None:
     queue.put([new_id() for _ in range(100)])
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # threads of other tests, none of which makes ids
 def test_forked_processes_do_not_make_the_same_ids() -> None:
     new_id()
     fork = multiprocessing.get_context("fork")

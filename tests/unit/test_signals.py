@@ -132,8 +132,11 @@ def test_a_success_from_the_call_to_the_end(app: Celery, worker: Worker, ear: Ea
     task = app.task(name="t")(lambda a, b: (clock.advance(2), a + b)[1])
     result = task.apply_async((1,), {"b": 2}, queue="celery")
     worker.run_all()
-    assert ear.names() == ["before_task_publish", "after_task_publish", "task_prerun", "task_success", "task_postrun"]
-    before, after, prerun, success, postrun = (named for _, named in ear.heard)
+    assert ear.names() == [
+        "before_task_publish", "after_task_publish", "task_received", "task_prerun", "task_success", "task_postrun",
+    ]  # fmt: skip
+    before, after, received, prerun, success, postrun = (named for _, named in ear.heard)
+    assert received["request"].id == result.id
     assert (before["sender"], before["routing_key"], before["headers"]["id"]) == ("t", "celery", result.id)
     assert before["body"][:2] == after["body"][:2] == ([1], {"b": 2})
     assert (prerun["sender"], prerun["task"], prerun["task_id"], prerun["args"], prerun["kwargs"]) == (
@@ -150,8 +153,8 @@ def test_a_success_from_the_call_to_the_end(app: Celery, worker: Worker, ear: Ea
 def test_a_failure_with_exception_and_traceback(app: Celery, worker: Worker, ear: Ear) -> None:
     app.task(lambda: {}["k"]).delay()
     worker.run_all()
-    assert ear.names()[2:] == ["task_prerun", "task_failure", "task_postrun"]
-    failure, postrun = ear.heard[3][1], ear.heard[4][1]
+    assert ear.names()[3:] == ["task_prerun", "task_failure", "task_postrun"]
+    failure, postrun = ear.heard[4][1], ear.heard[5][1]
     assert isinstance(failure["exception"], KeyError)
     assert failure["traceback"] is failure["exception"].__traceback__
     assert "KeyError" in str(failure["einfo"])
@@ -161,7 +164,7 @@ def test_a_failure_with_exception_and_traceback(app: Celery, worker: Worker, ear
 def test_a_retry(app: Celery, worker: Worker, ear: Ear) -> None:
     app.task(bind=True, max_retries=1)(lambda self: self.retry(exc=OSError("why"))).delay()
     worker.run_one()
-    retry, postrun = ear.heard[3], ear.heard[4]
+    retry, postrun = ear.heard[4], ear.heard[5]
     assert (retry[0], retry[1]["reason"].exc.args, retry[1]["request"].retries) == ("task_retry", ("why",), 0)
     assert postrun[1]["state"] == "RETRY"
 

@@ -128,7 +128,8 @@ class Registering(Configured):
     def discover(self) -> None:
         """Carry out what ``autodiscover_tasks`` was asked for, and import the modules that the settings name."""
         signals.import_modules.send(sender=self)
-        for module in (*self.settings.imports, *self.settings.include):
+        settings = self.conf.read().settings  # whose mistakes are shown by whoever uses them, manage.py check among them
+        for module in (*settings.imports, *settings.include):
             importlib.import_module(module)
         while self._discoveries:
             self._discoveries.pop(0).run()

@@ -10,7 +10,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from celeriac.compat.modules import CELERY_VERSION, MODULES, PACKAGES, WHOLE, WORKFLOWS
+from celeriac.compat.modules import CELERY_VERSION, KOMBU, MODULES, PACKAGES, WHOLE, WORKFLOWS
 from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
 
 
@@ -22,24 +22,19 @@ def install_as_celery() -> None:
     Raises ``ImproperlyConfigured`` where the real Celery was imported already: two of them in one process would share nothing.
     """
     present = sys.modules.get("celery")
-    if isinstance(present, CeleryModule):
+    if isinstance(present, StandInModule):
         return
     if present is not None:
         raise ImproperlyConfigured(
             f"celery was imported already, from {getattr(present, '__file__', 'somewhere')}. Call celeriac.install_as_celery()"
             " before anything imports celery: at the top of the project's __init__.py, or of manage.py."
         )
-    sys.meta_path.insert(0, CeleryFinder())
+    if not any(isinstance(finder, StandIn) for finder in sys.meta_path):
+        sys.meta_path.insert(0, StandIn("celery", MODULES))
+        sys.meta_path.append(StandIn("kombu", KOMBU))  # the last to be asked: the real one comes first, where there is one
 
 
-def uninstall() -> None:
-    """Undo it: for tests."""
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, CeleryFinder)]
-    for name in [name for name, module in sys.modules.items() if isinstance(module, CeleryModule)]:
-        del sys.modules[name]
-
-
-class CeleryModule(ModuleType):
+class StandInModule(ModuleType):
     """One of Celery's modules; its names are looked up here at their first use."""
 
     _names: Mapping[str, str]
@@ -57,8 +52,8 @@ class CeleryModule(ModuleType):
             return _resolve(self._names[name], name)
         if self._whole is not None and hasattr(self._whole, name):
             return getattr(self._whole, name)
-        if f"{self.__name__}.{name}" in MODULES:
-            return importlib.import_module(f"{self.__name__}.{name}")
+        if (below := f"{self.__name__}.{name}") in MODULES or below in KOMBU:
+            return importlib.import_module(below)
         if name in WORKFLOWS:
             raise AttributeError(f"{self.__name__}.{name} belongs to workflows, and these are not in this version of Celeriac.")
         raise AttributeError(f"Celeriac's {self.__name__} has no {name!r}.{did_you_mean(name, self._known())}")
@@ -70,26 +65,30 @@ class CeleryModule(ModuleType):
         return sorted({*super().__dir__(), *self._known()})
 
 
-class CeleryFinder(MetaPathFinder, Loader):
-    """Answers imports of ``celery`` and everything below it."""
+class StandIn(MetaPathFinder, Loader):
+    """Answers imports of a package and everything below it."""
+
+    def __init__(self, package: str, modules: Mapping[str, Mapping[str, str]]) -> None:
+        self._package = package
+        self._modules = modules
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Return the spec of a module of Celery's. Raises ``ImportError`` for one that is not here, naming what is."""
-        if fullname != "celery" and not fullname.startswith("celery."):
+        if fullname.partition(".")[0] != self._package:
             return None
-        if fullname in MODULES:
+        if fullname in self._modules:
             return ModuleSpec(fullname, self, is_package=fullname in PACKAGES)
         raise ModuleNotFoundError(
-            f"Celeriac stands in for celery in this process, and has no {fullname}.{did_you_mean(fullname, MODULES)}"
-            f" There are: {', '.join(sorted(MODULES))}.",
+            f"Celeriac stands in for {self._package} in this process, and has no {fullname}."
+            f"{did_you_mean(fullname, self._modules)} There are: {', '.join(sorted(self._modules))}.",
             name=fullname,
         )
 
-    def create_module(self, spec: ModuleSpec) -> CeleryModule:
+    def create_module(self, spec: ModuleSpec) -> StandInModule:
         """Return an empty module that knows where its names are."""
-        module = CeleryModule(spec.name)
+        module = StandInModule(spec.name)
         whole = WHOLE.get(spec.name)
-        vars(module).update(_names=MODULES[spec.name], _whole=importlib.import_module(whole) if whole else None)
+        vars(module).update(_names=self._modules[spec.name], _whole=importlib.import_module(whole) if whole else None)
         return module
 
     def exec_module(self, module: ModuleType) -> None:

@@ -66,6 +66,12 @@ MODULES: Mapping[str, Mapping[str, str]] = {
     "celery.utils.log": _LOG,
 }  # fmt: skip
 
+KOMBU: Mapping[str, Mapping[str, str]] = {
+    "kombu": {"Queue": "celeriac.compat.queues:Queue", "Exchange": "celeriac.compat.queues:Exchange", "uuid": "celeriac"},
+    "kombu.exceptions": {"OperationalError": "celeriac.exceptions:OperationalError"},
+}
+"""The same for kombu, which settings import to name queues. Only where the real one is not installed."""
+
 WHOLE: Mapping[str, str] = {
     "celery.exceptions": "celeriac.exceptions",
     "celery.signals": "celeriac.signals",
@@ -78,4 +84,4 @@ WORKFLOWS = frozenset({
 })  # fmt: skip
 """Names that come with workflows."""
 
-PACKAGES = frozenset(name.rpartition(".")[0] for name in MODULES) - {""}
+PACKAGES = frozenset(name.rpartition(".")[0] for name in (*MODULES, *KOMBU)) - {""}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Generic, TypeVar, overload
 
 from celeriac import states
 from celeriac.engine.brokers.base import Cancel
@@ -16,6 +16,7 @@ from celeriac.result.joining import assert_will_not_block
 from celeriac.result.record import Recorded
 
 R = TypeVar("R")
+V = TypeVar("V")
 
 
 class ResultBase:
@@ -71,6 +72,11 @@ class AsyncResult(ResultBase, Recorded, Generic[R]):
 
     # -- waiting -----------------------------------------------------------------------------------------------------------
 
+    @overload  # of an async def task: what its coroutine returns
+    def get(self: AsyncResult[Coroutine[Any, Any, V]], *args: Any, **kwargs: Any) -> V: ...
+    @overload
+    def get(self, timeout: float | None = None, propagate: bool = True, *args: Any, **kwargs: Any) -> R: ...
+
     def get(
         self,
         timeout: float | None = None,
@@ -83,7 +89,7 @@ class AsyncResult(ResultBase, Recorded, Generic[R]):
         on_interval: Any = None,
         disable_sync_subtasks: bool = True,
         **_: Any,
-    ) -> R:
+    ) -> Any:
         """Wait until the job has ended and return its value, at most ``timeout`` seconds; woken by the store, not by polling.
 
         Raises the job's exception (with ``propagate``), ``TaskRevokedError``, ``JobParked``,
@@ -91,14 +97,14 @@ class AsyncResult(ResultBase, Recorded, Generic[R]):
         functions are Celery's and change nothing.
         """
         if self.ignored:
-            return None  # type: ignore[return-value]  # as Celery: no result is kept, so there is no R
+            return None
         if disable_sync_subtasks:
             assert_will_not_block()
         job = self._wait(timeout)
         value = self._outcome_of(job, propagate)
         if callback is not None:
             callback(self.id, value)
-        return value  # type: ignore[no-any-return]  # what the task returned: R
+        return value
 
     wait = get
 
@@ -120,12 +126,17 @@ class AsyncResult(ResultBase, Recorded, Generic[R]):
             raise value
         return value
 
+    @overload
+    async def aget(self: AsyncResult[Coroutine[Any, Any, V]], *args: Any, **kwargs: Any) -> V: ...
+    @overload
+    async def aget(self, timeout: float | None = None, propagate: bool = True, disable_sync_subtasks: bool = True) -> R: ...  # noqa: ASYNC109 - as below
+
     async def aget(
         self,
         timeout: float | None = None,  # noqa: ASYNC109 - the same parameter as get's
         propagate: bool = True,
         disable_sync_subtasks: bool = True,
-    ) -> R:
+    ) -> Any:
         """``get`` for coroutines.
 
         It waits in a thread of its own, so an ``async def`` task may use it inside ``allow_join_result``.
@@ -134,7 +145,7 @@ class AsyncResult(ResultBase, Recorded, Generic[R]):
             assert_will_not_block()
         return await asyncio.to_thread(self._get_in_thread, timeout, propagate)
 
-    def _get_in_thread(self, timeout: float | None, propagate: bool) -> R:
+    def _get_in_thread(self, timeout: float | None, propagate: bool) -> Any:
         try:
             return self.get(timeout, propagate, disable_sync_subtasks=False)
         finally:

@@ -188,6 +188,8 @@ class Master:
                 self._template_ready(generation, message["ready"])
             elif "forked" in message:
                 process = generation.forked(message["forked"], message["pid"])
+                if self.stopping > 1 and process.role == "child":
+                    self._kill(process)  # a cold stop came between the word and the fork
                 logger.debug("%s %s has pid %d", process.role, process.id, process.pid)
             elif "exited" in message:
                 gone = generation.exited(message["exited"])
@@ -401,8 +403,13 @@ class Master:
 
     # -- limits --------------------------------------------------------------------------------------------------------------
 
+    def _started_children(self) -> list[Process]:
+        """Return every child that was asked for, also one whose pid the template has not told yet."""
+        return [process for generation in self.generations for process in generation.children]
+
     def _all_children(self) -> list[Process]:
-        return [process for generation in self.generations for process in generation.children if process.pid]
+        """Return the children that are known to run."""
+        return [process for process in self._started_children() if process.pid]
 
     def _enforce_limits(self) -> None:
         assert self.slots is not None
@@ -472,13 +479,13 @@ class Master:
             logger.warning("Stopping at once: running jobs are given back and run again elsewhere.")
             self.stopping, self.exit_code = 2, EXIT_COLD
             self.cold_by = time.monotonic() + COLD_STOP
-            for process in self._all_children():
+            for process in self._started_children():
                 process.charge = False
                 self._kill(process)
         elif not self.stopping:
             logger.warning("Stopping: running jobs finish, the others go back. Ctrl-C once more stops at once.")
             self.stopping = 1
-            for process in self._all_children():
+            for process in self._started_children():
                 self._drain(process)
 
     def _advance_stop(self) -> None:

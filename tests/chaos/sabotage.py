@@ -1,0 +1,77 @@
+"""Taking one guarantee out of the engine, in the process of a harness's project, to see that the checker notices.
+
+``token``     a settle is accepted whoever holds the claim now
+``early``     a job is settled before its body has run
+``liveness``  a claim does not ask whether its child is alive
+``grace``     leases are taken at their word right after an outage
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from celeriac.engine.brokers.sql import postgres
+from celeriac.engine.brokers.sql.connection import Connection
+from celeriac.engine.brokers.sql.dialect import STATEMENTS, Dialect
+from celeriac.engine.job import State, Token
+from celeriac.engine.keeper.leases import Leases
+from celeriac.engine.outcome import Outcome
+from celeriac.engine.worker.attempt import Attempt
+from celeriac.engine.worker.child import Child
+
+
+def commit(kind: str) -> None:
+    """Take out the guarantee."""
+    SABOTAGES[kind]()
+
+
+def _forget_tokens() -> None:
+    sound = Dialect.settle
+
+    def settle(self: Dialect, connection: Connection, outcomes: Sequence[Outcome]) -> set[Token]:
+        forged = [msgspec.structs.replace(outcome, token=_holder(connection, outcome.token)) for outcome in outcomes]
+        refused = sound(self, connection, forged)
+        return {outcome.token for outcome, forgery in zip(outcomes, forged, strict=True) if forgery.token in refused}
+
+    Dialect.settle = settle  # type: ignore[method-assign]
+
+
+def _holder(connection: Connection, token: Token) -> Token:
+    held = connection.fetch("select job, child, delivery from celeriac_live where job = %s and child is not null", (token.number,))
+    return Token(*held[0]) if held else token
+
+
+def _settle_early() -> None:
+    sound = Child._publish
+
+    def publish(self: Child, attempt: Attempt) -> None:
+        now = attempt.started
+        self.broker.settle([Outcome(token=attempt.job.token, state=State.SUCCEEDED, started=now, finished=now)])
+        sound(self, attempt)
+
+    Child._publish = publish  # type: ignore[method-assign]
+
+
+def _let_the_dead_claim() -> None:
+    STATEMENTS["is_alive"] = "select 1 from celeriac_child where id = %s"
+    broken = postgres.CLAIM.replace("where id = %s and alive for share", "where id = %s")
+    assert broken != postgres.CLAIM, "the claim's statement is another one now: change this sabotage with it"
+    postgres.CLAIM = broken
+
+
+def _judge_at_once() -> None:
+    def may_judge(self: Any) -> bool:
+        return True
+
+    Leases.may_judge = may_judge  # type: ignore[method-assign]
+
+
+SABOTAGES: dict[str, Callable[[], None]] = {
+    "token": _forget_tokens,
+    "early": _settle_early,
+    "liveness": _let_the_dead_claim,
+    "grace": _judge_at_once,
+}

@@ -1,0 +1,102 @@
+"""The checker can go red: each guarantee is taken out of the engine in turn, and the run that it protects must fail.
+
+Every scenario runs twice, sound and sabotaged, so that neither colour is an accident.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from celeriac.engine.job import State
+from celeriac.testing.servers import PostgresServer
+from tests.chaos.bench import Bench
+from tests.chaos.checker import Verdict
+from tests.chaos.database import postgres_settings
+from tests.chaos.ledger import wait_for
+from tests.chaos.scenarios import claim_outlives_its_child, judged
+from tests.process.conftest import a_bench
+
+pytestmark = pytest.mark.process
+
+BOTH = [pytest.param(False, id="sound"), pytest.param(True, id="sabotaged")]
+
+
+def broken(verdict: Verdict) -> set[str]:
+    """Return the names of the invariants that a run broke."""
+    return {name for name, count in verdict.wrong.items() if count}
+
+
+@pytest.mark.parametrize("sabotaged", BOTH)
+def test_without_the_token_check_a_settle_of_a_lost_claim_is_accepted(bench: Bench, sabotaged: bool) -> None:
+    sabotage = "token" if sabotaged else ""
+    lapsed = bench.start(concurrency=1, sabotage=sabotage)
+    job = bench.push("hold_delivery", "end")
+    bench.ledger.await_start(job)
+    bench.start(concurrency=1, sabotage=sabotage)
+    # The keeper alone is stopped: the lease runs out while the body goes on and its child settles as if nothing had happened.
+    bench.ledger.write("fault", "stop", *lapsed.processes())
+    os.kill(lapsed.one("keeper"), signal.SIGSTOP)
+    bench.ledger.await_start(job, times=2)
+    bench.open_gate("end-1")
+    wait_for(lambda: bench.ledger.acks(), "the answer to the late settle")
+    bench.open_gate("end-2")
+    wait_for(lambda: len(bench.ledger.acks()) > 1, "the answer to the rightful settle")
+    assert broken(judged(bench)) == ({"zombie", "unexplained"} if sabotaged else set())
+
+
+@pytest.mark.parametrize("sabotaged", BOTH)
+def test_settling_before_the_body_ran_makes_a_job_succeed_that_nobody_ran(bench: Bench, sabotaged: bool) -> None:
+    bench.start(concurrency=1, sabotage="early" if sabotaged else "")
+    job = bench.push("hold", "end")
+    child = bench.ledger.await_start(job).pid
+    bench.ledger.write("fault", "child-kill", child)
+    os.kill(child, signal.SIGKILL)
+    bench.open_gate("end")
+    assert bench.ended(job).state is State.SUCCEEDED
+    assert broken(judged(bench)) == ({"hollow"} if sabotaged else set())
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("sabotaged", BOTH)
+def test_without_the_liveness_check_a_claim_outlives_its_child_and_its_jobs_are_stuck(postgres_bench: Bench, sabotaged: bool) -> None:
+    worker = postgres_bench.start(concurrency=1, sabotage="liveness" if sabotaged else "")
+    claim_outlives_its_child(postgres_bench, worker.one("child"))
+    verdict = judged(postgres_bench, drain=4.0)
+    assert broken(verdict) == ({"stuck", "undrained"} if sabotaged else set())
+
+
+@pytest.fixture
+def fragile(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[tuple[PostgresServer, Bench]]:
+    """A bench on a server of its own, which the test may stop."""
+    with PostgresServer() as server, django_db_blocker.unblock(), a_bench(tmp_path, postgres_settings(server, "fragile")) as run:
+        yield server, run
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("sabotaged", BOTH)
+def test_without_the_grace_after_an_outage_living_workers_are_declared_dead(
+    fragile: tuple[PostgresServer, Bench], sabotaged: bool
+) -> None:
+    server, bench = fragile
+    sabotage = "grace" if sabotaged else ""
+    for _ in range(2):
+        bench.start(concurrency=1, lease=1.5, renew_every=0.3, sabotage=sabotage)
+    held = [bench.push("hold", "end") for _ in range(2)]
+    begun = max(bench.ledger.await_start(job).at for job in held)
+    wait_for(lambda: time.monotonic() - begun > 1.2, "the claims to be on the disk for certain")
+    bench.ledger.write("fault", "outage")
+    server.interrupt()
+    bench.store.close()
+    time.sleep(2.0)  # the outage: longer than the lease
+    server.start()
+    back = time.monotonic()
+    wait_for(lambda: time.monotonic() - back > 4.0, "everybody to have renewed, and to have judged who would")
+    bench.open_gate("end")
+    assert broken(judged(bench)) == ({"unexplained"} if sabotaged else set())
