@@ -188,8 +188,8 @@ class Master:
                 self._template_ready(generation, message["ready"])
             elif "forked" in message:
                 process = generation.forked(message["forked"], message["pid"])
-                if self.stopping > 1 and process.role == "child":
-                    self._kill(process)  # a cold stop came between the word and the fork
+                if self.stopping > 1 or (process.role == "keeper" and process is not self.keeper):
+                    self._kill(process)  # a cold stop or a reload came between the word and the fork
                 logger.debug("%s %s has pid %d", process.role, process.id, process.pid)
             elif "exited" in message:
                 gone = generation.exited(message["exited"])
