@@ -154,7 +154,7 @@ class Checker:
         odd = [run for run in self.starts if run.token not in accepted and run.pid not in self.victims]
         answered = {token.number for token in self._terminal_settles()}
         newest = self._newest()
-        # Where the answer to the last settle was lost with the connection, the repeat of it is refused though the first was taken.
+        # Where the answer to the last settle was lost with the connection, its repeat is refused though the first was taken.
         ambiguous = {run for run in odd if run.token.number not in answered and run.token.delivery == newest[run.token.number]}
         return {run.key for run in odd if run not in ambiguous and not self._is_lost_with_server(run)}
 

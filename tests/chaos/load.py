@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import threading
 import time
+from typing import Self
 
+from celeriac.engine.brokers.sql.connection import typed_errors
 from celeriac.engine.errors import CeleriacError
 from celeriac.engine.job import Job, State
 from tests.chaos.bench import Bench
@@ -25,7 +27,7 @@ class Load:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -43,14 +45,9 @@ class Load:
         self._broker.close()
 
     def _waiting(self) -> int:
-        with self._typed():
+        with typed_errors(self._broker.alias, self._broker.connection):
             (count,) = self._broker.connection.fetch("select count(*) from celeriac_live where state = 'waiting'")[0]
         return int(count)
-
-    def _typed(self):  # type: ignore[no-untyped-def]
-        from celeriac.engine.brokers.sql.connection import typed_errors
-
-        return typed_errors(self._broker.alias, self._broker.connection)
 
     def _job(self) -> Job:
         kind = self._random.random()

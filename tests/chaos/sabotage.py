@@ -40,7 +40,9 @@ def _forget_tokens() -> None:
 
 
 def _holder(connection: Connection, token: Token) -> Token:
-    held = connection.fetch("select job, child, delivery from celeriac_live where job = %s and child is not null", (token.number,))
+    held = connection.fetch(
+        "select job, child, delivery from celeriac_live where job = %s and child is not null", (token.number,)
+    )
     return Token(*held[0]) if held else token
 
 

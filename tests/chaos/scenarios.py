@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from tests.chaos.database import Settings, known, postgres_settings, sqlite_sett
 from tests.chaos.injector import Injector
 from tests.chaos.ledger import wait_for
 from tests.chaos.load import Load
+from tests.chaos.workers import WorkerProcess
 
 LEASE = 1.5
 RENEW_EVERY = 0.3
@@ -129,25 +131,41 @@ LATER_PASSAGES = {"before-commit": 12, "after-commit": 12, "before-settle": 3, "
 """At which passage to strike, where the first one comes before any job does."""
 
 
+ON_THE_WAY_OUT = frozenset({"before-leave"})
+
+
 def at_point(stage: Stage, point: str, passage: int) -> Verdict:
     """Let every process of a worker kill itself at its n-th passage of a point; then a healthy worker takes over."""
     with stage.bench(poison_limit=PATIENT) as bench:
         faulty = bench.crew.start(fault=f"{point}:{passage}:kill", ready=False)
         bench.push_all(varied_jobs(bench))
-        struck = lambda: f"fault point {point}" in faulty.printed()  # noqa: E731 - said in three places
-        try:
-            wait_for(lambda: struck() or faulty.popen.poll() is not None, f"a kill at {point}", 3.0)
-        except AssertionError:
-            faulty.signal(signal.SIGTERM)  # a point on the way out
-            wait_for(lambda: struck() or faulty.popen.poll() is not None, f"a kill at {point}", 10.0)
-        happened = struck()
+        struck = await_strike(bench, faulty, point)
         bench.start()
         bench.ledger.write("fault", "worker-kill", *faulty.processes())
         faulty.kill()
         verdict = judged(bench, crashes=True)
-        verdict.faults = {point: 1 if happened else 0}
-        verdict.wrong["point never reached"] = 0 if happened else 1
+        verdict.faults = {point: int(struck)}
+        verdict.wrong["point never reached"] = int(not struck)
         return verdict
+
+
+def await_strike(bench: Bench, worker: WorkerProcess, point: str) -> bool:
+    """Kill a child, so that there is a rescue, stop the worker where the point is on its way out; wait for the strike."""
+
+    def struck() -> bool:
+        return f"fault point {point}" in worker.printed()
+
+    wait_for(lambda: struck() or worker.with_role("child"), f"a child of {worker.name}")
+    for pid in worker.with_role("child")[:1]:
+        bench.ledger.write("fault", "child-kill", pid)
+        _kill(pid)
+    if point in ON_THE_WAY_OUT:
+        worker.signal(signal.SIGTERM)
+    try:
+        wait_for(struck, f"a kill at {point}", 10.0)
+    except AssertionError:
+        return False
+    return True
 
 
 def varied_jobs(bench: Bench) -> list[Job]:
@@ -158,7 +176,6 @@ def varied_jobs(bench: Bench) -> list[Job]:
         bench.job("noop_once"),
         bench.job("stamp"),
         bench.job("flaky", 1),
-        bench.job("die", "kill"),
         *(bench.job("noop") for _ in range(200)),
         bench.job("sleep", 0.3),
         *(bench.job("noop") for _ in range(100)),
@@ -210,11 +227,7 @@ def claim_outlives_its_child(bench: Bench, child: int) -> None:
         bench.push_all([bench.job("noop") for _ in range(4)])
         wait_for(lambda: _count(eye, WAITING_CLAIMS), "a claim that waits")
         bench.ledger.write("fault", "claim-in-flight", child)
-        worker = bench.crew.workers[-1]
-        pids = worker.with_role("child")
-        for pid in pids:
-            bench.ledger.write("fault", "child-kill", pid)
-            _kill(pid)
+        _kill(child)
         wait_for(
             lambda: _count(eye, "select count(*) from celeriac_child where not alive") > dead, "the child to be declared dead"
         )
@@ -228,9 +241,10 @@ def _count(connection, query: str) -> int:  # type: ignore[no-untyped-def]
 
 
 def _kill(pid: int) -> None:
-    import os
-
-    os.kill(pid, signal.SIGKILL)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # it was faster
 
 
 RANDOM: dict[str, Callable[[Stage, Size], Verdict]] = {"child-kills": child_kills, "worker-kills": worker_kills, "stops": stops}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +30,25 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
-def add_database(alias: str, **settings: Any) -> str:
-    """Make a database known to Django under ``alias``, with Celeriac's tables in it."""
-    defaults = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False, "TIME_ZONE": None}
-    connections.databases[alias] = {
-        **defaults,
-        "HOST": "",
-        "PORT": "",
-        "USER": "",
-        "PASSWORD": "",
-        "OPTIONS": {},
-        "TEST": {},
-        **settings,
-    }
-    call_command("migrate", "celeriac", database=alias, verbosity=0)
-    return alias
+@contextmanager
+def database(alias: str, **settings: Any) -> Iterator[str]:
+    """Make a database known to Django under ``alias`` for the time of a ``with`` block, with Celeriac's tables in it.
+
+    It must be gone before another test module has Django make its test databases, or it would be taken for one of them.
+    """
+    common = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False, "TIME_ZONE": None}
+    place = {"HOST": "", "PORT": "", "USER": "", "PASSWORD": "", "OPTIONS": {}, "TEST": {"MIRROR": None}}
+    connections.databases[alias] = {**common, **place, **settings}
+    try:
+        call_command("migrate", "celeriac", database=alias, verbosity=0)
+        yield alias
+    finally:
+        connections[alias].close()
+        del connections[alias]
+        del connections.databases[alias]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sqlite_alias(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """A SQLite file as the documentation says to set it up."""
     path: Path = tmp_path_factory.mktemp("sqlite") / "conformance.sqlite3"
@@ -55,32 +57,28 @@ def sqlite_alias(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Dj
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
-    with django_db_blocker.unblock():
-        yield add_database("conformance_sqlite", ENGINE="django.db.backends.sqlite3", NAME=str(path), OPTIONS=options)
-        connections["conformance_sqlite"].close()
+    engine = "django.db.backends.sqlite3"
+    with django_db_blocker.unblock(), database("conformance_sqlite", ENGINE=engine, NAME=str(path), OPTIONS=options) as alias:
+        yield alias
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def postgres_alias(postgres: PostgresServer, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """A database on the PostgreSQL server."""
     params = postgres.params
-    with django_db_blocker.unblock():
-        yield add_database(
-            "conformance_postgres",
-            ENGINE="django.db.backends.postgresql",
-            NAME=params["dbname"],
-            USER=params["user"],
-            HOST=params["host"],
-            PORT=str(params["port"]),
-        )
-        connections["conformance_postgres"].close()
+    place = {"NAME": params["dbname"], "USER": params["user"], "HOST": params["host"], "PORT": str(params["port"])}
+    with (
+        django_db_blocker.unblock(),
+        database("conformance_postgres", ENGINE="django.db.backends.postgresql", **place) as alias,
+    ):
+        yield alias
 
 
 def empty(alias: str) -> None:
     """Delete every row of Celeriac's tables."""
     with connections[alias].cursor() as cursor:
         for table in TABLES:
-            cursor.execute(f"delete from celeriac_{table}")  # noqa: S608 - our own constant names
+            cursor.execute(f"delete from celeriac_{table}")
     connections[alias].close()
 
 

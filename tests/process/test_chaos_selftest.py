@@ -45,7 +45,7 @@ def test_without_the_token_check_a_settle_of_a_lost_claim_is_accepted(bench: Ben
     os.kill(lapsed.one("keeper"), signal.SIGSTOP)
     bench.ledger.await_start(job, times=2)
     bench.open_gate("end-1")
-    wait_for(lambda: bench.ledger.acks(), "the answer to the late settle")
+    wait_for(bench.ledger.acks, "the answer to the late settle")
     bench.open_gate("end-2")
     wait_for(lambda: len(bench.ledger.acks()) > 1, "the answer to the rightful settle")
     assert broken(judged(bench)) == ({"zombie", "unexplained"} if sabotaged else set())
@@ -65,7 +65,9 @@ def test_settling_before_the_body_ran_makes_a_job_succeed_that_nobody_ran(bench:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("sabotaged", BOTH)
-def test_without_the_liveness_check_a_claim_outlives_its_child_and_its_jobs_are_stuck(postgres_bench: Bench, sabotaged: bool) -> None:
+def test_without_the_liveness_check_a_claim_outlives_its_child_and_its_jobs_are_stuck(
+    postgres_bench: Bench, sabotaged: bool
+) -> None:
     worker = postgres_bench.start(concurrency=1, sabotage="liveness" if sabotaged else "")
     claim_outlives_its_child(postgres_bench, worker.one("child"))
     verdict = judged(postgres_bench, drain=4.0)
@@ -75,7 +77,11 @@ def test_without_the_liveness_check_a_claim_outlives_its_child_and_its_jobs_are_
 @pytest.fixture
 def fragile(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[tuple[PostgresServer, Bench]]:
     """A bench on a server of its own, which the test may stop."""
-    with PostgresServer() as server, django_db_blocker.unblock(), a_bench(tmp_path, postgres_settings(server, "fragile")) as run:
+    with (
+        PostgresServer() as server,
+        django_db_blocker.unblock(),
+        a_bench(tmp_path, postgres_settings(server, "fragile")) as run,
+    ):
         yield server, run
 
 

@@ -46,6 +46,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     """New arguments for a retry that changes them."""
     queue: str | None = None
     """Another queue for a retry that changes it."""
+    progress: dict[str, object] | None = None
+    """The last progress the body reported, where it did: a report on its way must not lose against the settle."""
     settled: bool = False
     """True where the outcome was written already, inside the body's own transaction: nothing is left to settle."""
 

@@ -160,6 +160,8 @@ class MemoryBroker(MemoryStore):
         self._data.let_go(entry)
         job = entry.job
         job.started, job.worker, job.attempts = outcome.started, outcome.worker, job.attempts + outcome.counts
+        if outcome.progress is not None:
+            job.progress = outcome.progress
         if worth_keeping(outcome):
             entry.attempts.append(_attempt(job.attempts, outcome))
         if outcome.state in (State.SCHEDULED, State.WAITING):

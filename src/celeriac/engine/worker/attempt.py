@@ -407,6 +407,7 @@ class AttemptRunner:
             retried=job.attempts > 0,
             payload=attempt.payload,
             queue=attempt.queue,
+            progress=attempt.request.progress if attempt.request is not None else None,
             settled=attempt.settled,
         )
         if self.follow_ups is not None and attempt.embed:

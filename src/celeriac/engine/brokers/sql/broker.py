@@ -24,7 +24,7 @@ from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.brokers.sql.leader import SQLLeader
 from celeriac.engine.brokers.sql.rows import claimed_job, to_json
 from celeriac.engine.brokers.sql.wake import Wake, wake_for
-from celeriac.engine.errors import ChildIsDead, ImproperlyConfigured, LeaseLost
+from celeriac.engine.errors import CeleriacError, ChildIsDead, ImproperlyConfigured, LeaseLost
 from celeriac.engine.job import Job, State, Token
 from celeriac.engine.outcome import Attempt, Outcome
 
@@ -295,7 +295,18 @@ class SQLBroker:
         return self._do(lambda: store.get(self.connection, self.dialect, id))
 
     def wait(self, id: str, timeout: float | None) -> Job | None:
-        return store.wait(self, id, timeout)
+        if self.private or not self.connection.in_transaction():
+            return store.wait(self, id, timeout)
+        other = self.clone()  # the caller's transaction may see the database as it was when it began
+        try:
+            if other.get(id) is None and self.get(id) is not None:
+                raise CeleriacError(
+                    f"The job {id} was enqueued inside this transaction, so no worker sees it before the COMMIT, and waiting"
+                    " for it here would never end. Leave the atomic() block first."
+                )
+            return store.wait(other, id, timeout)
+        finally:
+            other.close()
 
     def mark_awaited(self, id: str) -> None:
         """Ask for a wake-up when the job has ended."""

@@ -43,6 +43,9 @@ class Connection(Protocol):
     def atomic(self) -> Any:
         """Return a context manager: a transaction that can write from its beginning."""
 
+    def in_transaction(self) -> bool:
+        """Return whether what is written now waits for somebody's COMMIT."""
+
     def after_commit(self, action: Callable[[], None]) -> None:
         """Call ``action`` once what was written is visible to others: at once, or after the caller's COMMIT."""
 
@@ -125,6 +128,9 @@ class CallerConnection:
             self._execute("ROLLBACK", ())
             raise
         self._execute("COMMIT", ())
+
+    def in_transaction(self) -> bool:
+        return bool(self.django.in_atomic_block)
 
     def after_commit(self, action: Callable[[], None]) -> None:
         if self.django.in_atomic_block:
@@ -244,6 +250,9 @@ class OwnConnection:
             self._execute("ROLLBACK", ())
         except DatabaseError:
             self.close()  # the connection is gone, and the transaction with it
+
+    def in_transaction(self) -> bool:
+        return self._inside
 
     def after_commit(self, action: Callable[[], None]) -> None:
         action()

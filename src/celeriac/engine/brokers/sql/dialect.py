@@ -19,10 +19,12 @@ RECORD = ", ".join(f"j.{column.strip()}" for column in rows.RECORD_COLUMNS.split
 
 STATEMENTS = {
     # -- a worker and its children -------------------------------------------------------------------------------------
+    # Both may be repeated, since their answers may get lost; neither makes alive again what was declared dead.
     "join": """insert into celeriac_worker (id, name, host, pid, pool, concurrency, queues, version, started, lease, alive)
-        values (%s, %s, %s, %s, %s, %s, {json}, %s, {now}, {ahead}, {true})""",
+        values (%s, %s, %s, %s, %s, %s, {json}, %s, {now}, {ahead}, {true}) on conflict (id) do update set lease = excluded.lease""",
     "enrol": """insert into celeriac_child (id, worker, alive, enrolled)
-        select {text}, id, {true}, {now} from celeriac_worker where id = %s and alive""",
+        select {text}, id, {true}, {now} from celeriac_worker where id = %s and alive
+        on conflict (id) do update set worker = excluded.worker""",
     "renew": "update celeriac_worker set lease = {ahead} where id = %s and alive",
     "lapsed": "select id from celeriac_worker where alive and lease < {now} {skip_locked}",
     "kill_worker": "update celeriac_worker set alive = {false} where id = %s and alive",
@@ -88,6 +90,7 @@ STATEMENTS = {
     "over": """select w.job from celeriac_waiter w
         where not exists (select 1 from celeriac_live l where l.job = w.job) order by w.job""",
     "woken": "delete from celeriac_waiter where job = %s",
+    "progress": "update celeriac_job set progress = {json} where number = %s",
     "report": """update celeriac_job set progress = {json} where number = %s and exists (select 1 from celeriac_live
         where job = %s and child = %s and delivery = %s and state = 'running')""",
     # -- forgetting ------------------------------------------------------------------------------------------------------
@@ -209,6 +212,8 @@ class Dialect:
                 continue
             if worth_keeping(outcome):
                 self.keep_attempt(connection, outcome)
+            if outcome.progress is not None:
+                connection.run(self.sql["progress"], (rows.json_text(outcome.progress), outcome.token.number))
             if outcome.follow_ups:
                 self.push(connection, outcome.follow_ups)
         return refused

@@ -121,10 +121,19 @@ class SocketWake:
         for name in idle:
             if jobs <= 0:
                 return
-            link = f"{place}/{name}"
-            jobs -= self._send(link)
-            with suppress(FileNotFoundError):
-                os.unlink(link)
+            jobs -= self._take_and_send(f"{place}/{name}")
+
+    def _take_and_send(self, link: str) -> bool:
+        """Take an idle child off the list and wake it. Returns False where another producer took it, or it is dead.
+
+        In this order: a child that goes idle again meanwhile makes a new link, which a later unlink would take away unseen.
+        """
+        try:
+            address = os.readlink(link)
+            os.unlink(link)
+        except FileNotFoundError:
+            return False
+        return self._send(address)
 
     def wake_keepers(self) -> None:
         self._wake_all("k")
