@@ -17,6 +17,8 @@ from environment import ROOT, Environment, default, version_of
 
 NEWEST_PYTHON = "3.13"
 NEWEST_DJANGO = "Django~=6.1.0"
+PARALLEL = ("-n", "3", "--dist", "loadfile")
+"""Most of the process tests wait rather than compute, so three at a time fit two cores. One file stays in one process."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def run(environment: Environment, arguments: list[str]) -> Run:
     environment.ensure("test")
     combination = f"Python {version_of(str(environment.python))} with Django {environment.django_version()}"
     print(f"\n=== {combination} ===", flush=True)
-    done = subprocess.run([environment.python, "-m", "pytest", *arguments], cwd=ROOT, check=False)
+    done = subprocess.run([environment.python, "-m", "pytest", *(arguments or PARALLEL)], cwd=ROOT, check=False)
     return Run(combination, done.returncode)
 
 

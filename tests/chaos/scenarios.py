@@ -38,7 +38,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int
 
 
-SHORT = Size(child_kills=12, worker_kills=3, stops=3, outages=1, in_flight=2)
+SHORT = Size(child_kills=10, worker_kills=2, stops=2, outages=1, in_flight=2)
 FULL = Size(child_kills=200, worker_kills=50, stops=50, outages=3, in_flight=20)
 
 
@@ -63,20 +63,14 @@ class Stage(msgspec.Struct, kw_only=True):
     def bench(self, **options: object) -> Iterator[Bench]:
         """Yield a bench whose workers have short leases."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with known(self.settings()):
-            run = Bench(self.folder, self.settings() if self.engine == "sqlite" else self._again())
+        settings = self.settings()
+        with known(settings):
+            run = Bench(self.folder, settings)
             run.crew.options |= {"pool": self.pool, "lease": LEASE, "renew_every": RENEW_EVERY, **options}
             try:
                 yield run
             finally:
                 run.close()
-
-    def _again(self) -> Settings:
-        from django.db import connections
-
-        from tests.chaos.database import ALIAS
-
-        return {key: value for key, value in connections.databases[ALIAS].items() if key.isupper()}
 
 
 def judged(bench: Bench, crashes: bool = False, drain: float = 60.0) -> Verdict:

@@ -109,8 +109,8 @@ class Bodies:
     def all(self) -> list[tuple[Callable[..., Any], dict[str, Any]]]:
         """Return each body with the options of its task."""
         plain = (
-            self.noop, self.sleep, self.nap, self.hold, self.ahold, self.spin, self.hog, self.die, self.soft, self.asoft, self.grow,
-            self.version, self.anoop,
+            self.noop, self.anoop, self.sleep, self.nap, self.hold, self.ahold, self.spin, self.hog, self.die, self.soft,
+            self.asoft, self.grow, self.version,
         )  # fmt: skip
         return [
             *((body, {}) for body in plain),

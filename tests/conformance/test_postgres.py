@@ -60,7 +60,7 @@ class TestNotifier(NotifierSuite):
 
 
 class TestMachine(MachineSuite):
-    pass
+    examples = 15  # each step waits for the disk
 
 
 class TestLeader(LeaderSuite):

@@ -35,7 +35,7 @@ def starts_of(bench: Bench, ids: list[str]) -> dict[str, list[float]]:
 def test_the_neighbours_of_a_long_job_run_in_the_other_child(bench: Bench, task: str) -> None:
     bench.start(concurrency=2)
     warm_up(bench)
-    jobs = [bench.job(task, 3.0), *(bench.job("noop") for _ in range(30))]
+    jobs = [bench.job(task, 1.5), *(bench.job("noop") for _ in range(30))]
     pushed = time.monotonic()
     bench.push_all(jobs)
     neighbours = [job.id for job in jobs[1:]]
@@ -48,7 +48,7 @@ def test_the_neighbours_of_a_long_job_run_in_the_other_child(bench: Bench, task:
 def test_what_ran_before_a_job_that_holds_the_gil_does_not_run_again(bench: Bench) -> None:
     bench.start(concurrency=2)
     warm_up(bench)
-    jobs = [*(bench.job("noop") for _ in range(10)), bench.job("hog", 2.0), *(bench.job("noop") for _ in range(10))]
+    jobs = [*(bench.job("noop") for _ in range(10)), bench.job("hog", 1.0), *(bench.job("noop") for _ in range(10))]
     bench.push_all(jobs)
     ids = [job.id for job in jobs]
     assert {job.state for job in bench.all_ended(ids)} == {State.SUCCEEDED}
@@ -56,14 +56,15 @@ def test_what_ran_before_a_job_that_holds_the_gil_does_not_run_again(bench: Benc
 
 
 @pytest.mark.parametrize("pool", ["threads", "asyncio"])
-def test_the_neighbours_of_long_jobs_in_a_pool_run_in_another_worker_and_once(bench: Bench, pool: str) -> None:
+def test_the_neighbours_of_long_jobs_in_a_pool_run_in_another_worker_and_once(sqlite_bench: Bench, pool: str) -> None:
+    bench = sqlite_bench
     bench.start(pool=pool, concurrency=2, queues=["long", "short"])
     warm_up_queue(bench, "short")
     bench.start(pool=pool, concurrency=2, queues=["short"])
-    long = [bench.push("sleep", 2.5, queue="long") for _ in range(2)]
+    long = [bench.push("sleep", 1.5, queue="long") for _ in range(2)]
     for id in long:
         bench.ledger.await_start(id)
-    for _ in range(5):  # one batch is given back and claimed anew, as often as it takes
+    for _ in range(3):  # one batch is given back and claimed anew, as often as it takes
         short = bench.push_all([bench.job("noop", queue="short") for _ in range(20)])
         pushed = time.monotonic()
         bench.all_ended(short)
@@ -77,10 +78,11 @@ def warm_up_queue(bench: Bench, queue: str) -> None:
     bench.all_ended(bench.push_all([bench.job("noop", queue=queue) for _ in range(400)]))
 
 
-def test_the_jobs_of_a_pool_whose_threads_are_all_busy_are_given_back_and_run_once(bench: Bench) -> None:
+def test_the_jobs_of_a_pool_whose_threads_are_all_busy_are_given_back_and_run_once(sqlite_bench: Bench) -> None:
+    bench = sqlite_bench
     bench.start(pool="threads", concurrency=1)
     warm_up(bench)
-    jobs = bench.push_all([bench.job("sleep", 1.5), *(bench.job("noop") for _ in range(20))])
+    jobs = bench.push_all([bench.job("sleep", 1.0), *(bench.job("noop") for _ in range(20))])
     bench.start(pool="threads", concurrency=1)
     assert {job.state for job in bench.all_ended(jobs)} == {State.SUCCEEDED}
     assert {len(times) for times in starts_of(bench, jobs).values()} == {1}
