@@ -44,8 +44,8 @@ def eager_transaction(broker_url: str) -> Iterator[Callable[[Outcome], bool]]:
 def check_transactional(task: Task[Any, Any], settings: Settings) -> None:
     """Raise ``ImproperlyConfigured`` where this task cannot be transactional under these settings.
 
-    On SQLite the body holds the only write lock there is, so it must end before everybody else's patience: a task without a time
-    limit of its own gets four fifths of the database's busy timeout.
+    On SQLite the body holds the only write lock there is, so it must end before everybody else's patience: a task without a
+    time limit of its own gets four fifths of the database's busy timeout.
     """
     if not task.transactional or settings.broker_url.startswith("memory:"):
         return
@@ -68,5 +68,6 @@ def _limit_on_sqlite(task: Task[Any, Any], alias: str) -> None:
     elif task.time_limit >= patience:
         raise ImproperlyConfigured(
             f"{task.name} is transactional with a time limit of {task.time_limit:g} s. On SQLite its body holds the only write"
-            f" lock, and others wait {patience:g} s for it (OPTIONS['timeout'] of DATABASES[{alias!r}]). Set a time_limit below that."
+            f" lock, and others wait {patience:g} s for it (OPTIONS['timeout'] of DATABASES[{alias!r}])."
+            " Set a time_limit below that."
         )

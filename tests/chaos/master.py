@@ -30,7 +30,7 @@ def _run_solo(announce: object) -> int:
     from celeriac.engine.worker.solo import run_solo  # the one pool that imports the project here
     from tests.chaos.project import load
 
-    return run_solo(load(), announce, "test")  # type: ignore[arg-type]
+    return run_solo(load(), announce, "test")  # type: ignore[arg-type]  # a project of plain tasks
 
 
 if __name__ == "__main__":

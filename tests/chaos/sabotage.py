@@ -36,7 +36,7 @@ def _forget_tokens() -> None:
         refused = sound(self, connection, forged)
         return {outcome.token for outcome, forgery in zip(outcomes, forged, strict=True) if forgery.token in refused}
 
-    Dialect.settle = settle  # type: ignore[method-assign]
+    Dialect.settle = settle  # type: ignore[method-assign]  # the sabotage itself
 
 
 def _holder(connection: Connection, token: Token) -> Token:
@@ -54,7 +54,7 @@ def _settle_early() -> None:
         self.broker.settle([Outcome(token=attempt.job.token, state=State.SUCCEEDED, started=now, finished=now)])
         sound(self, attempt)
 
-    Child._publish = publish  # type: ignore[method-assign]
+    Child._publish = publish  # type: ignore[method-assign]  # the sabotage itself
 
 
 def _let_the_dead_claim() -> None:
@@ -68,7 +68,7 @@ def _judge_at_once() -> None:
     def may_judge(self: Any) -> bool:
         return True
 
-    Leases.may_judge = may_judge  # type: ignore[method-assign]
+    Leases.may_judge = may_judge  # type: ignore[method-assign]  # the sabotage itself
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {

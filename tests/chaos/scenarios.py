@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -230,7 +231,7 @@ def claim_outlives_its_child(bench: Bench, child: int) -> None:
 WAITING_CLAIMS = "select count(*) from pg_locks where relation = 'celeriac_queue'::regclass and not granted"
 
 
-def _count(connection, query: str) -> int:  # type: ignore[no-untyped-def]
+def _count(connection: Any, query: str) -> int:
     return int(connection.execute(query).fetchone()[0])
 
 

@@ -49,5 +49,7 @@ def test_nothing_is_lost_in_an_outage(tmp_path: Path, django_db_blocker: DjangoD
 @pytest.mark.parametrize("point", POINTS)
 def test_nothing_is_lost_by_a_kill_at_a_named_point(point: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> None:
     with django_db_blocker.unblock():
-        verdict = at_point(Stage(engine="sqlite", pool="prefork", seed=SEED, folder=tmp_path), point, LATER_PASSAGES.get(point, 1))
+        verdict = at_point(
+            Stage(engine="sqlite", pool="prefork", seed=SEED, folder=tmp_path), point, LATER_PASSAGES.get(point, 1)
+        )
     assert not verdict.is_red, verdict

@@ -259,7 +259,7 @@ class ClaimSuite:
                 gate.wait(30)
                 return drain(connection, child, "default", batch)
 
-        actors = [start(lambda batch=batch: take(batch)) for batch in (1, 2, 7, 20)]  # type: ignore[misc]
+        actors = [start(lambda batch=batch: take(batch)) for batch in (1, 2, 7, 20)]  # type: ignore[misc]  # a lambda with defaults
         taken = Counter(id for actor in actors for id in actor.finish())
         assert [id for id, times in taken.items() if times > 1] == []
         # A claim may pass over jobs that another connection is just looking at, so a child may stop early: not a loss.

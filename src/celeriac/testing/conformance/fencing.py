@@ -319,7 +319,7 @@ class DeathSuite:
             child = a_child(broker)
             broker.push(some_jobs(60))
             claimed = threading.Event()
-            hammer = start(lambda child=child, claimed=claimed: self.claim_until_dead(make_broker, child, claimed))  # type: ignore[misc]
+            hammer = start(lambda child=child, claimed=claimed: self.claim_until_dead(make_broker, child, claimed))  # type: ignore[misc]  # a lambda with defaults
             assert claimed.wait(30)
             broker.rescue(child)
             assert broker.held(child) == set()

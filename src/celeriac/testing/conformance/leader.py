@@ -53,5 +53,5 @@ class LeaderSuite:
                 return connection.leader(f"duty {duty}").acquire(holder, LONG)
 
         for duty in range(5):
-            actors = [start(lambda name=name, duty=duty: stand(name, duty)) for name in "abcd"]  # type: ignore[misc]
+            actors = [start(lambda name=name, duty=duty: stand(name, duty)) for name in "abcd"]  # type: ignore[misc]  # a lambda
             assert sum(actor.finish() for actor in actors) == 1

@@ -245,7 +245,7 @@ class MachineSuite:
 
     def test_no_order_of_events_breaks_a_promise(self, broker: Engine) -> None:
         run_state_machine_as_test(
-            lambda: BrokerMachine(broker),  # type: ignore[arg-type]
+            lambda: BrokerMachine(broker),  # type: ignore[arg-type]  # Hypothesis calls any factory
             settings=settings(
                 max_examples=self.examples,
                 stateful_step_count=self.steps,

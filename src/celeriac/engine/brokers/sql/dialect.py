@@ -21,7 +21,8 @@ STATEMENTS = {
     # -- a worker and its children -------------------------------------------------------------------------------------
     # Both may be repeated, since their answers may get lost; neither makes alive again what was declared dead.
     "join": """insert into celeriac_worker (id, name, host, pid, pool, concurrency, queues, version, started, lease, alive)
-        values (%s, %s, %s, %s, %s, %s, {json}, %s, {now}, {ahead}, {true}) on conflict (id) do update set lease = excluded.lease""",
+        values (%s, %s, %s, %s, %s, %s, {json}, %s, {now}, {ahead}, {true})
+        on conflict (id) do update set lease = excluded.lease""",
     "enrol": """insert into celeriac_child (id, worker, alive, enrolled)
         select {text}, id, {true}, {now} from celeriac_worker where id = %s and alive
         on conflict (id) do update set worker = excluded.worker""",

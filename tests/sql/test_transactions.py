@@ -1,0 +1,437 @@
+"""A job is part of the caller's transaction: there when that commits, and only then."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connections, transaction
+from django.test.utils import CaptureQueriesContext
+
+from celeriac import Celery
+from celeriac.engine.brokers.base import Cancel
+from celeriac.engine.brokers.sql.broker import SQLBroker
+from celeriac.engine.errors import BrokerUnavailable, DatabaseLocked, SchemaMissing
+from celeriac.engine.job import Job, State
+from celeriac.testing.conformance.notifier import woken
+from celeriac.testing.conformance.scenario import PATIENCE, QUEUE, a_child, a_job, claim_one, known, some_jobs, start, state_of
+from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
+from tests.conformance.conftest import database, opened
+
+SQLITE = "django.db.backends.sqlite3"
+POSTGRES = "django.db.backends.postgresql"
+MakeAlias = Callable[..., str]
+
+
+class Undo(Exception):
+    """Leaves a transaction so that it rolls back."""
+
+
+@contextmanager
+def rolled_back(alias: str) -> Iterator[None]:
+    """A transaction, or a savepoint inside one, that does not last."""
+    with pytest.raises(Undo), transaction.atomic(using=alias):
+        yield
+        raise Undo
+
+
+def rows(broker: SQLBroker) -> tuple[int, int]:
+    """Return how many records and how many live rows there are."""
+    records, live = broker.connection.fetch("select (select count(*) from celeriac_job), (select count(*) from celeriac_live)")[
+        0
+    ]
+    return records, live
+
+
+# -- commit and rollback -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_job_is_there_for_others_when_the_transaction_commits_and_not_before(
+    alias: str, caller: SQLBroker, others: SQLBroker, number: int
+) -> None:
+    jobs = some_jobs(number)
+    with transaction.atomic(using=alias):
+        caller.push(jobs)
+        assert rows(others) == (0, 0)
+    assert rows(others) == (number, number)
+    assert {state_of(others, job) for job in jobs} == {State.WAITING}
+
+
+def test_whoever_enqueued_a_job_sees_it_before_the_commit(alias: str, caller: SQLBroker) -> None:
+    job = a_job()
+    with transaction.atomic(using=alias):
+        caller.push([job])
+        assert state_of(caller, job) is State.WAITING
+
+
+def test_a_rollback_leaves_nothing_of_a_job(alias: str, caller: SQLBroker, others: SQLBroker) -> None:
+    with rolled_back(alias):
+        caller.push(some_jobs(2))
+    assert rows(others) == (0, 0)
+
+
+def test_a_savepoint_that_is_rolled_back_takes_its_jobs_with_it_and_leaves_the_others(
+    alias: str, caller: SQLBroker, others: SQLBroker
+) -> None:
+    kept, undone = some_jobs(2)
+    with transaction.atomic(using=alias):
+        caller.push([kept])
+        with rolled_back(alias):
+            caller.push([undone])
+    assert state_of(others, kept) is State.WAITING
+    assert others.get(undone.id) is None
+    assert rows(others) == (1, 1)
+
+
+def test_a_repeated_push_inside_a_transaction_is_harmless(alias: str, caller: SQLBroker, others: SQLBroker) -> None:
+    job = a_job()
+    caller.push([job])
+    with transaction.atomic(using=alias):
+        caller.push([job])
+    assert rows(others) == (1, 1)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_push_outside_a_transaction_writes_record_and_live_row_or_neither(
+    alias: str, caller: SQLBroker, others: SQLBroker, number: int
+) -> None:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("alter table celeriac_live rename to elsewhere")
+    try:
+        with pytest.raises(SchemaMissing):
+            caller.push(some_jobs(number))
+    finally:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("alter table elsewhere rename to celeriac_live")
+    assert rows(others) == (0, 0)
+    caller.push(some_jobs(number))
+    assert rows(others) == (number, number)
+
+
+def test_a_cancellation_joins_the_transaction(alias: str, caller: SQLBroker, others: SQLBroker) -> None:
+    job = a_job()
+    caller.push([job])
+    with rolled_back(alias):
+        assert caller.control(Cancel((job.id,))) == 1
+        assert state_of(others, job) is State.WAITING
+    assert state_of(others, job) is State.WAITING
+    with transaction.atomic(using=alias):
+        assert caller.control(Cancel((job.id,))) == 1
+        assert state_of(others, job) is State.WAITING
+    assert state_of(others, job) is State.CANCELLED
+
+
+def test_waiting_inside_the_transaction_that_enqueued_says_that_it_would_never_end(alias: str, caller: SQLBroker) -> None:
+    job = a_job()
+    with transaction.atomic(using=alias):
+        caller.push([job])
+        with pytest.raises(Exception, match=r"was enqueued inside this transaction.*Leave the atomic\(\) block first"):
+            caller.wait(job.id, PATIENCE)
+
+
+# -- waking ------------------------------------------------------------------------------------------------------------------
+
+
+def an_idle_child(broker: SQLBroker) -> str:
+    child = a_child(broker)
+    broker.notifier().arm(child, [QUEUE])
+    return child
+
+
+def test_nobody_is_woken_before_the_commit_and_an_idle_child_after_it(alias: str, caller: SQLBroker, others: SQLBroker) -> None:
+    child = an_idle_child(others)
+    with transaction.atomic(using=alias):
+        caller.push([a_job()])
+        assert not others.notifier().drain()
+    assert woken(others.notifier())
+    assert len(others.claim([QUEUE], 10, child)) == 1
+
+
+def test_a_rollback_wakes_nobody(alias: str, caller: SQLBroker, others: SQLBroker) -> None:
+    an_idle_child(others)
+    with CaptureQueriesContext(connections[alias]) as asked, rolled_back(alias):
+        caller.push([a_job()])
+    assert not others.notifier().drain()
+    assert not [query for query in asked.captured_queries if "pg_notify" in query["sql"]]
+
+
+@pytest.mark.postgres
+def test_a_transaction_that_stays_open_does_not_keep_an_idle_child_from_others(postgres_alias: str) -> None:
+    idle, other = opened(postgres_alias), opened(postgres_alias)
+    try:
+        an_idle_child(idle)
+        with transaction.atomic(using=postgres_alias):
+            SQLBroker(postgres_alias).push([a_job()])
+            other.push([a_job()])
+            assert woken(idle.notifier())
+    finally:
+        idle.close()
+        other.close()
+
+
+# -- Django's own tools see what happens --------------------------------------------------------------------------------------
+
+
+def test_whoever_counts_queries_counts_those_of_a_push(alias: str, caller: SQLBroker) -> None:
+    caller.push([a_job()])  # from here on, the connection is open
+    with CaptureQueriesContext(connections[alias]) as asked:
+        caller.push([a_job()])
+    assert any("celeriac_job" in query["sql"] for query in asked.captured_queries)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_an_execute_wrapper_sees_every_statement_and_may_forbid_it(
+    alias: str, caller: SQLBroker, others: SQLBroker, number: int
+) -> None:
+    seen: list[str] = []
+
+    def forbid(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        seen.append(sql)
+        if "insert" in sql:
+            raise Undo
+        return execute(sql, params, many, context)
+
+    caller.push([a_job()])
+    with connections[alias].execute_wrapper(forbid), pytest.raises(Undo):
+        caller.push(some_jobs(number))
+    assert any("celeriac_job" in sql for sql in seen)
+    assert rows(others) == (1, 1)
+
+
+def test_a_transaction_that_must_roll_back_takes_no_job(alias: str, caller: SQLBroker, others: SQLBroker) -> None:
+    caller.push([a_job()])
+    with transaction.atomic(using=alias):
+        transaction.set_rollback(True, using=alias)
+        with pytest.raises(transaction.TransactionManagementError, match="until the end of the 'atomic' block"):
+            caller.push([a_job()])
+    assert rows(others) == (1, 1)
+
+
+# -- several databases ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make_alias(tmp_path: Path) -> Iterator[MakeAlias]:
+    """Make a SQLite database with these OPTIONS known to Django under the name given, with Celeriac's tables in it."""
+    made: list[AbstractContextManager[str]] = []
+
+    def make(alias: str, **options: Any) -> str:
+        made.append(database(alias, ENGINE=SQLITE, NAME=str(tmp_path / f"{alias}.sqlite3"), OPTIONS=options))
+        return made[-1].__enter__()
+
+    yield make
+    for one in made:
+        one.__exit__(None, None, None)
+
+
+def test_each_database_has_a_queue_of_its_own(alias: str, caller: SQLBroker, others: SQLBroker, make_alias: MakeAlias) -> None:
+    second = SQLBroker(make_alias("second", transaction_mode="IMMEDIATE"))
+    here, there = some_jobs(2)
+    with transaction.atomic(using=alias), rolled_back("second"):
+        caller.push([here])
+        second.push([a_job()])
+    second.push([there])
+    assert [job.id for job in others.find({}, 10)] == [here.id]
+    assert [job.id for job in second.find({}, 10)] == [there.id]
+    assert claim_one(others, a_child(others)).id == here.id
+    assert claim_one(second, a_child(second)).id == there.id
+
+
+# -- what goes wrong -----------------------------------------------------------------------------------------------------------
+
+
+def without_tables(alias: str) -> list[SQLBroker]:
+    return [SQLBroker(alias), SQLBroker(alias, private=True)]
+
+
+def every_first_step(broker: SQLBroker) -> list[Callable[[], Any]]:
+    return [broker.open, lambda: broker.push([a_job()]), lambda: broker.push(some_jobs(2)), lambda: broker.get("x")]
+
+
+@contextmanager
+def bare(alias: str, **settings: Any) -> Iterator[list[SQLBroker]]:
+    """A database that was never migrated, as a caller and as a worker see it."""
+    with database(alias, **settings):
+        with connections[alias].cursor() as cursor:
+            for table in connections[alias].introspection.table_names(cursor):
+                if table.startswith("celeriac_"):
+                    cursor.execute(f"drop table {table}")
+        brokers = without_tables(alias)
+        yield brokers
+        for broker in brokers:
+            broker.close()
+
+
+def test_missing_tables_are_named_with_the_command_that_makes_them(alias: str, tmp_path: Path) -> None:
+    settings = {"ENGINE": SQLITE, "NAME": str(tmp_path / "bare.sqlite3")}
+    if alias == "conformance_postgres":
+        with connections[alias].cursor() as cursor:
+            cursor.execute("drop database if exists bare")
+            cursor.execute("create database bare")
+        settings = {**connections.databases[alias], "NAME": "bare"}
+    with bare("bare", **settings) as brokers:
+        for broker in brokers:
+            for step in every_first_step(broker):
+                with pytest.raises(SchemaMissing, match=r"python manage\.py migrate --database bare$"):
+                    step()
+
+
+def test_the_command_for_the_default_database_is_the_usual_one() -> None:
+    assert str(SchemaMissing("default")).endswith("Create them: python manage.py migrate")
+
+
+WAL = "PRAGMA journal_mode=WAL"
+
+
+def another_process(alias: str) -> sqlite3.Connection:
+    """A connection to a SQLite file that Django knows nothing of, in autocommit, for any thread."""
+    return sqlite3.connect(connections.databases[alias]["NAME"], isolation_level=None, check_same_thread=False)
+
+
+def test_a_deferred_transaction_that_read_first_is_told_which_setting_it_needs(make_alias: MakeAlias) -> None:
+    alias = make_alias("deferred", init_command=WAL)
+    broker, other = SQLBroker(alias), another_process(alias)
+    with pytest.raises(DatabaseLocked, match=r"DATABASES\['deferred'\]: \"transaction_mode\": \"IMMEDIATE\"") as raised:
+        with transaction.atomic(using=alias):
+            broker.get("x")
+            other.execute("update celeriac_leader set holder = holder")
+            other.execute("insert into celeriac_queue (name, paused) values ('q', 0)")
+            broker.push([a_job()])
+    other.close()
+    assert isinstance(raised.value, BrokerUnavailable)
+    assert rows(broker) == (0, 0)
+
+
+def begins(alias: str, begun: threading.Event) -> AbstractContextManager[None]:
+    """Let ``begun`` be set as soon as this thread's connection asks for a transaction."""
+
+    def tell(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("BEGIN"):
+            begun.set()
+        return execute(sql, params, many, context)
+
+    return connections[alias].execute_wrapper(tell)
+
+
+@pytest.mark.parametrize(("mode", "inside"), [("IMMEDIATE", True), ("IMMEDIATE", False), ("DEFERRED", False)])
+def test_a_push_waits_for_another_process_that_writes(make_alias: MakeAlias, mode: str, inside: bool) -> None:
+    alias = make_alias("patient", transaction_mode=mode, init_command=WAL, timeout=PATIENCE)
+    begun, other = threading.Event(), another_process(alias)
+
+    def enqueue() -> None:
+        broker = SQLBroker(alias)
+        try:
+            with begins(alias, begun):
+                if inside:
+                    with transaction.atomic(using=alias):
+                        broker.get("x")
+                        broker.push([a_job()])
+                else:
+                    broker.push([a_job()])
+        finally:
+            connections[alias].close()
+
+    other.execute("begin immediate")
+    other.execute("insert into celeriac_queue (name, paused) values ('q', 0)")
+    enqueuing = start(enqueue)
+    assert begun.wait(PATIENCE)
+    assert rows(SQLBroker(alias)) == (0, 0)
+    other.execute("commit")
+    enqueuing.finish()
+    other.close()
+    assert rows(SQLBroker(alias)) == (1, 1)
+
+
+@pytest.fixture
+def fragile() -> Iterator[tuple[PostgresServer, str]]:
+    """A PostgreSQL server of this test's own, and the alias of its database."""
+    if postgres_home() is None:
+        pytest.skip(MISSING)
+    with PostgresServer() as server:
+        params = server.params
+        place = {"NAME": params["dbname"], "USER": params["user"], "HOST": params["host"], "PORT": str(params["port"])}
+        with database("fragile", ENGINE=POSTGRES, **place) as alias:
+            yield server, alias
+
+
+@pytest.mark.postgres
+@pytest.mark.usefixtures("postgres_alias")  # which lets this module reach databases
+def test_a_server_that_is_gone_is_a_typed_error_in_time_and_the_next_push_after_it_returned_works(
+    fragile: tuple[PostgresServer, str],
+) -> None:
+    server, alias = fragile
+    brokers = [SQLBroker(alias), opened(alias)]
+    for broker in brokers:
+        broker.push([a_job()])
+    server.interrupt()
+    for broker in brokers:
+        for _ in range(2):  # the first meets a broken connection, the second can make none
+            begun = time.monotonic()
+            with pytest.raises(BrokerUnavailable, match="The database 'fragile' did not answer"):
+                broker.push([a_job()])
+            assert time.monotonic() - begun < 5
+    server.start()
+    for broker in brokers:
+        broker.push([a_job()])
+    assert rows(brokers[1]) == (4, 4)
+    brokers[1].close()
+
+
+@pytest.mark.postgres
+@pytest.mark.usefixtures("postgres_alias")
+def test_a_transaction_that_lost_its_server_takes_no_job_of_a_new_connection(fragile: tuple[PostgresServer, str]) -> None:
+    server, alias = fragile
+    broker = SQLBroker(alias)
+    with pytest.raises(DatabaseError), transaction.atomic(using=alias):
+        broker.push([a_job()])
+        server.restart()
+        with pytest.raises(BrokerUnavailable):
+            broker.push([a_job()])
+        with pytest.raises((BrokerUnavailable, DatabaseError)):
+            broker.push([a_job()])
+        with connections[alias].cursor() as cursor:
+            cursor.execute("select 1")
+    connections[alias].close()
+    with psycopg.connect(server.dsn) as connection:
+        assert connection.execute("select count(*) from celeriac_job").fetchone() == (0,)
+
+
+# -- transactional tasks: the body and its settling are one transaction --------------------------------------------------------
+
+
+class Stall:
+    """A transactional task that sells: each call leaves a row, on the connection that Django gives to everybody."""
+
+    def __init__(self, alias: str, others: SQLBroker) -> None:
+        self.alias, self.broker = alias, others
+        self.child = a_child(others)
+        self.app = Celery("stall", broker=f"django://{alias}", set_as_current=False)
+        self.seen: list[tuple[int, State]] = []
+        self.failure: Exception | None = None
+
+    def sold(self) -> int:
+        """Return how many sales others see."""
+        return int(self.broker.connection.fetch("select count(*) from sale")[0][0])
+
+    def sell(self, id: str) -> str:
+        with connections[self.alias].cursor() as cursor:
+            cursor.execute("insert into sale (job) values (%s)", [id])
+        self.seen.append((self.sold(), known(self.broker, id).state))
+        if self.failure is not None:
+            raise self.failure
+        return "sold"
+
+    def claim(self, **options: Any) -> Job:
+        """Enqueue a sale and claim it."""
+        task = self.app.task(self.sell_of_task, name="sell", transactional=True, **options) if options else self._task()
+        task.apply_async((uuid_of := str(uuid.uuid4()),), task_id=uuid_of)
+        return claim_one(self.broker, self.child, "celery")
