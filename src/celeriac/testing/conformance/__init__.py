@@ -31,12 +31,12 @@ pytest.register_assert_rewrite(
 )
 
 from celeriac.testing.conformance.broker import BrokerSuite  # noqa: E402 - asserts are rewritten only in what is imported later
-from celeriac.testing.conformance.control import ControlSuite  # noqa: E402
-from celeriac.testing.conformance.fencing import FencingSuite  # noqa: E402
-from celeriac.testing.conformance.leader import LeaderSuite  # noqa: E402
-from celeriac.testing.conformance.notifier import NotifierSuite  # noqa: E402
-from celeriac.testing.conformance.rescue import RescueSuite  # noqa: E402
-from celeriac.testing.conformance.scenario import Engine  # noqa: E402
-from celeriac.testing.conformance.store import StoreSuite  # noqa: E402
+from celeriac.testing.conformance.control import ControlSuite  # noqa: E402 - as above
+from celeriac.testing.conformance.fencing import FencingSuite  # noqa: E402 - as above
+from celeriac.testing.conformance.leader import LeaderSuite  # noqa: E402 - as above
+from celeriac.testing.conformance.notifier import NotifierSuite  # noqa: E402 - as above
+from celeriac.testing.conformance.rescue import RescueSuite  # noqa: E402 - as above
+from celeriac.testing.conformance.scenario import Engine  # noqa: E402 - as above
+from celeriac.testing.conformance.store import StoreSuite  # noqa: E402 - as above
 
 __all__ = ["BrokerSuite", "ControlSuite", "Engine", "FencingSuite", "LeaderSuite", "NotifierSuite", "RescueSuite", "StoreSuite"]
