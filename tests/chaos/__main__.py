@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -40,24 +41,34 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--commit", default="", help="what to write into the report, where this is not a repository")
     parser.add_argument("--report", type=Path, help="write a page of Markdown here")
+    parser.add_argument("--results", type=Path, nargs="+", help="run nothing: make the report from these files of JSON lines")
     return parser.parse_args()
 
 
 def main() -> int:
     """Run what was asked for. Returns 1 where anything went wrong."""
     options = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that whoever stops the run leaves no worker behind
     settings.configure(DATABASES={}, INSTALLED_APPS=["celeriac"], USE_TZ=True)
     django.setup()
     from tests.chaos import report  # with Django configured
 
-    begun = time.monotonic()
     results = []
-    for result in run(options):
+    for result in recorded(options.results) if options.results else run(options):
         results.append(result)
         print(msgspec.json.encode(result).decode(), flush=True)  # noqa: T201 - the output of this program
     if options.report and results:
-        report.write(options.report, report.markdown(results, options.size, time.monotonic() - begun))
+        report.write(options.report, report.markdown(results, options.size))
     return int(any(result.verdict.is_red for result in results))
+
+
+def recorded(files: Sequence[Path]) -> Iterator[Result]:
+    """Yield the results that earlier runs printed."""
+    from tests.chaos.report import Result
+
+    for file in files:
+        for line in file.read_text().splitlines():
+            yield msgspec.json.decode(line.encode(), type=Result)
 
 
 def run(options: argparse.Namespace) -> Iterator[Result]:

@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 from tests.chaos.bench import Bench
 from tests.chaos.workers import WorkerProcess
 
+YOUNG_TOO = 0.1
+"""How often a child is killed that has not run anything yet."""
+
 Deed = Callable[[], int]
 """Does its harm to one or more victims; returns to how many."""
 
@@ -29,21 +32,27 @@ class Injector:
 
     def kill_child(self) -> int:
         """Kill one child of one worker, whatever it does."""
-        children = [pid for worker in self.crew for pid in worker.with_role("child")]
+        time.sleep(self.random.uniform(0.02, 0.2))
+        children = [pid for worker in self.crew for pid in worker.with_role("child") if self._is_grown(pid)]
         if not children:
             return 0
         pid = self.random.choice(children)
         self._record("child-kill", [pid])
         _send(pid, signal.SIGKILL)
-        time.sleep(self.random.uniform(0.02, 0.2))
         return 1
 
+    def _is_grown(self, pid: int) -> bool:
+        """Return whether a child has run a job. Now and then any will do: to kill none but the new-born would end all work."""
+        return self.random.random() < YOUNG_TOO or any(run.pid == pid for run in self.bench.ledger.runs("start"))
+
     def kill_workers(self) -> int:
-        """Kill every process of all workers but one, at once, and start others in their places."""
-        survivor = self.random.randrange(len(self.crew))
-        victims = [index for index in range(len(self.crew)) if index != survivor]
+        """Kill every process of all workers but the first, at once, and start others in their places.
+
+        The first lives throughout: it is who rescues. A worker that is itself new may not judge others for one lease.
+        """
+        victims = range(1, len(self.crew))
         for index in victims:
-            self._record("worker-kill", self.crew[index].processes())
+            self._record("worker-kill", self.crew[index].freeze())  # for a moment, so that none is forked past the record
             self.crew[index].kill()
         for index in victims:
             self.crew[index] = self.bench.crew.start(ready=False)

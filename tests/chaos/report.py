@@ -41,11 +41,11 @@ a job that ran under it.
 """
 
 
-def markdown(results: Sequence[Result], size: str, seconds: float) -> str:
+def markdown(results: Sequence[Result], size: str) -> str:
     """Return the page."""
     first = results[0]
     about = [
-        f"- Run: {size}, seed {first.seed}, commit {first.commit}, {seconds / 60:.0f} minutes in all.",
+        f"- Run: {size}, seed {first.seed}, commit {first.commit}, {sum(r.seconds for r in results) / 60:.0f} minutes of runs.",
         f"- Leases of {LEASE:g} s, renewed each {RENEW_EVERY:g} s (by default 15 s and 5 s), so that dying takes less long.",
         f"- Machine: {_cores()} cores, {_memory()} GB, {platform.system()}, Python {platform.python_version()}.",
         f"- Together: {_sum(results, 'jobs')} jobs, {_sum(results, 'bodies')} bodies, {_faults(results):,} faults,",

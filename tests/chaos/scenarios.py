@@ -136,7 +136,7 @@ def at_point(stage: Stage, point: str, passage: int) -> Verdict:
         bench.push_all(varied_jobs(bench))
         struck = await_strike(bench, faulty, point)
         bench.start()
-        bench.ledger.write("fault", "worker-kill", *faulty.processes())
+        bench.ledger.write("fault", "worker-kill", *faulty.freeze())
         faulty.kill()
         verdict = judged(bench, crashes=True)
         verdict.faults = {point: int(struck)}

@@ -84,10 +84,12 @@ class WorkerProcess:
 
     def freeze(self) -> list[int]:
         """Stop every process, also one that was just being forked. Returns which they are."""
-        stopped: list[int] = []
-        while stopped != (stopped := self.processes()):
+        while True:
             self.signal_all(signal.SIGSTOP)
-        return stopped
+            stopped = self.processes()
+            # Who has really stopped forks no more: only then is a second list of the same length the whole one.
+            if all(map(_is_stopped, stopped)) and stopped == self.processes():
+                return stopped
 
     def kill(self) -> None:
         """Kill every process at once."""
@@ -163,6 +165,13 @@ def _lives(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _send(pid: int, number: signal.Signals) -> None:

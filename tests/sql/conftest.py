@@ -21,9 +21,11 @@ def alias(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def caller(alias: str) -> SQLBroker:
+def caller(alias: str) -> Iterator[SQLBroker]:
     """The broker as code of the project has it: on Django's own connection."""
-    return SQLBroker(alias)
+    broker = SQLBroker(alias)
+    yield broker
+    broker.close()
 
 
 @pytest.fixture

@@ -11,20 +11,21 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from django.db import DatabaseError, connections, transaction
 from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoDbBlocker
 
 from celeriac import Celery
 from celeriac.engine.brokers.base import Cancel
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.errors import BrokerUnavailable, DatabaseLocked, SchemaMissing
 from celeriac.engine.job import Job, State
+from celeriac.engine.outcome import Outcome
 from celeriac.testing.conformance.notifier import woken
 from celeriac.testing.conformance.scenario import PATIENCE, QUEUE, a_child, a_job, claim_one, known, some_jobs, start, state_of
 from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
-from tests.conformance.conftest import database, opened
+from tests.conformance.conftest import database, empty, opened
 
 SQLITE = "django.db.backends.sqlite3"
 POSTGRES = "django.db.backends.postgresql"
@@ -165,17 +166,17 @@ def test_a_rollback_wakes_nobody(alias: str, caller: SQLBroker, others: SQLBroke
 
 
 @pytest.mark.postgres
-def test_a_transaction_that_stays_open_does_not_keep_an_idle_child_from_others(postgres_alias: str) -> None:
-    idle, other = opened(postgres_alias), opened(postgres_alias)
-    try:
-        an_idle_child(idle)
-        with transaction.atomic(using=postgres_alias):
-            SQLBroker(postgres_alias).push([a_job()])
-            other.push([a_job()])
-            assert woken(idle.notifier())
-    finally:
-        idle.close()
-        other.close()
+@pytest.mark.parametrize("alias", ["postgres"], indirect=True)
+def test_a_transaction_that_stays_open_does_not_keep_an_idle_child_from_others(
+    alias: str, caller: SQLBroker, others: SQLBroker
+) -> None:
+    an_idle_child(others)
+    third = opened(alias)
+    with transaction.atomic(using=alias):
+        caller.push([a_job()])
+        third.push([a_job()])
+        assert woken(others.notifier())
+    third.close()
 
 
 # -- Django's own tools see what happens --------------------------------------------------------------------------------------
@@ -220,7 +221,7 @@ def test_a_transaction_that_must_roll_back_takes_no_job(alias: str, caller: SQLB
 
 
 @pytest.fixture
-def make_alias(tmp_path: Path) -> Iterator[MakeAlias]:
+def make_alias(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[MakeAlias]:
     """Make a SQLite database with these OPTIONS known to Django under the name given, with Celeriac's tables in it."""
     made: list[AbstractContextManager[str]] = []
 
@@ -228,9 +229,10 @@ def make_alias(tmp_path: Path) -> Iterator[MakeAlias]:
         made.append(database(alias, ENGINE=SQLITE, NAME=str(tmp_path / f"{alias}.sqlite3"), OPTIONS=options))
         return made[-1].__enter__()
 
-    yield make
-    for one in made:
-        one.__exit__(None, None, None)
+    with django_db_blocker.unblock():
+        yield make
+        for one in made:
+            one.__exit__(None, None, None)
 
 
 def test_each_database_has_a_queue_of_its_own(alias: str, caller: SQLBroker, others: SQLBroker, make_alias: MakeAlias) -> None:
@@ -300,12 +302,11 @@ def another_process(alias: str) -> sqlite3.Connection:
 def test_a_deferred_transaction_that_read_first_is_told_which_setting_it_needs(make_alias: MakeAlias) -> None:
     alias = make_alias("deferred", init_command=WAL)
     broker, other = SQLBroker(alias), another_process(alias)
-    with pytest.raises(DatabaseLocked, match=r"DATABASES\['deferred'\]: \"transaction_mode\": \"IMMEDIATE\"") as raised:
-        with transaction.atomic(using=alias):
-            broker.get("x")
-            other.execute("update celeriac_leader set holder = holder")
-            other.execute("insert into celeriac_queue (name, paused) values ('q', 0)")
-            broker.push([a_job()])
+    setting = r"DATABASES\['deferred'\]: \"transaction_mode\": \"IMMEDIATE\""
+    with pytest.raises(DatabaseLocked, match=setting) as raised, transaction.atomic(using=alias):
+        broker.get("x")
+        other.execute("insert into celeriac_queue (name, paused) values ('q', 0)")
+        broker.push([a_job()])
     other.close()
     assert isinstance(raised.value, BrokerUnavailable)
     assert rows(broker) == (0, 0)
@@ -351,24 +352,24 @@ def test_a_push_waits_for_another_process_that_writes(make_alias: MakeAlias, mod
     assert rows(SQLBroker(alias)) == (1, 1)
 
 
-@pytest.fixture
-def fragile() -> Iterator[tuple[PostgresServer, str]]:
-    """A PostgreSQL server of this test's own, and the alias of its database."""
+@pytest.fixture(scope="module")
+def fragile(django_db_blocker: DjangoDbBlocker) -> Iterator[tuple[PostgresServer, str]]:
+    """A PostgreSQL server that may be stopped, and the alias of its database."""
     if postgres_home() is None:
         pytest.skip(MISSING)
     with PostgresServer() as server:
         params = server.params
         place = {"NAME": params["dbname"], "USER": params["user"], "HOST": params["host"], "PORT": str(params["port"])}
-        with database("fragile", ENGINE=POSTGRES, **place) as alias:
+        with django_db_blocker.unblock(), database("fragile", ENGINE=POSTGRES, **place) as alias:
             yield server, alias
 
 
 @pytest.mark.postgres
-@pytest.mark.usefixtures("postgres_alias")  # which lets this module reach databases
 def test_a_server_that_is_gone_is_a_typed_error_in_time_and_the_next_push_after_it_returned_works(
     fragile: tuple[PostgresServer, str],
 ) -> None:
     server, alias = fragile
+    empty(alias)
     brokers = [SQLBroker(alias), opened(alias)]
     for broker in brokers:
         broker.push([a_job()])
@@ -387,9 +388,9 @@ def test_a_server_that_is_gone_is_a_typed_error_in_time_and_the_next_push_after_
 
 
 @pytest.mark.postgres
-@pytest.mark.usefixtures("postgres_alias")
 def test_a_transaction_that_lost_its_server_takes_no_job_of_a_new_connection(fragile: tuple[PostgresServer, str]) -> None:
     server, alias = fragile
+    empty(alias)
     broker = SQLBroker(alias)
     with pytest.raises(DatabaseError), transaction.atomic(using=alias):
         broker.push([a_job()])
@@ -401,26 +402,24 @@ def test_a_transaction_that_lost_its_server_takes_no_job_of_a_new_connection(fra
         with connections[alias].cursor() as cursor:
             cursor.execute("select 1")
     connections[alias].close()
-    with psycopg.connect(server.dsn) as connection:
-        assert connection.execute("select count(*) from celeriac_job").fetchone() == (0,)
+    assert rows(broker) == (0, 0)
+    broker.push([a_job()])
+    assert rows(broker) == (1, 1)
 
 
 # -- transactional tasks: the body and its settling are one transaction --------------------------------------------------------
 
 
 class Stall:
-    """A transactional task that sells: each call leaves a row, on the connection that Django gives to everybody."""
+    """A task that sells, on the connection that Django gives to everybody: each call leaves a row, then ends as told."""
 
     def __init__(self, alias: str, others: SQLBroker) -> None:
         self.alias, self.broker = alias, others
         self.child = a_child(others)
         self.app = Celery("stall", broker=f"django://{alias}", set_as_current=False)
+        self.task = self.app.task(transactional=True, autoretry_for=(KeyError,), retry_jitter=False)(self.sell)
         self.seen: list[tuple[int, State]] = []
         self.failure: Exception | None = None
-
-    def sold(self) -> int:
-        """Return how many sales others see."""
-        return int(self.broker.connection.fetch("select count(*) from sale")[0][0])
 
     def sell(self, id: str) -> str:
         with connections[self.alias].cursor() as cursor:
@@ -430,8 +429,93 @@ class Stall:
             raise self.failure
         return "sold"
 
-    def claim(self, **options: Any) -> Job:
-        """Enqueue a sale and claim it."""
-        task = self.app.task(self.sell_of_task, name="sell", transactional=True, **options) if options else self._task()
-        task.apply_async((uuid_of := str(uuid.uuid4()),), task_id=uuid_of)
+    def sold(self) -> int:
+        """Return how many sales everybody else sees."""
+        return int(self.broker.connection.fetch("select count(*) from sale")[0][0])
+
+    def claim(self) -> Job:
+        """Enqueue a sale and claim it, as a child does."""
+        id = uuid.uuid4().hex
+        self.task.apply_async((id,), task_id=id)
         return claim_one(self.broker, self.child, "celery")
+
+    def run(self, job: Job) -> Outcome:
+        return self.app.runner(hostname="w@test", transactions=self.broker.settling).run(job)
+
+
+@pytest.fixture
+def stall(alias: str, others: SQLBroker) -> Iterator[Stall]:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("create table sale (job text)")
+    stall = Stall(alias, others)
+    yield stall
+    stall.app.close()
+    with connections[alias].cursor() as cursor:
+        cursor.execute("drop table sale")
+
+
+def test_what_a_transactional_body_writes_commits_together_with_its_settling(stall: Stall) -> None:
+    job = stall.claim()
+    outcome = stall.run(job)
+    assert stall.seen == [(0, State.RUNNING)], "others saw the body's work before it was settled"
+    assert stall.sold() == 1
+    assert (outcome.settled, state_of(stall.broker, job)) == (True, State.SUCCEEDED)
+
+
+def test_a_transactional_body_that_lost_its_claim_leaves_nothing(stall: Stall) -> None:
+    job = stall.claim()
+    stall.broker.rescue(stall.child)
+    outcome = stall.run(job)
+    assert stall.sold() == 0
+    assert not outcome.settled
+    assert stall.broker.settle([outcome]) == {job.token}
+    assert state_of(stall.broker, job) is State.WAITING
+
+
+@pytest.mark.parametrize(
+    ("failure", "state"),
+    [(ValueError("no change"), State.FAILED), (KeyError("till"), State.SCHEDULED)],
+    ids=["fails", "retries"],
+)
+def test_a_transactional_body_that_fails_leaves_nothing_and_then_fails_or_retries_as_any_other(
+    stall: Stall, failure: Exception, state: State
+) -> None:
+    job = stall.claim()
+    stall.failure = failure
+    outcome = stall.run(job)
+    assert (stall.sold(), outcome.settled) == (0, False)
+    assert stall.broker.settle([outcome]) == set()
+    assert state_of(stall.broker, job) is state
+    kept = stall.broker.attempts(job.id)
+    assert [attempt.failure.type for attempt in kept if attempt.failure] == [type(failure).__name__]
+
+
+def test_a_transactional_body_runs_again_after_it_failed_and_counts_once(stall: Stall) -> None:
+    job = stall.claim()
+    stall.failure = KeyError("till")
+    stall.broker.settle([stall.run(job)])
+    stall.failure = None
+    stall.broker.connection.run("update celeriac_live set run_at = '2000-01-01 00:00:00'")
+    stall.broker.promote(10)
+    again = claim_one(stall.broker, stall.child, "celery")
+    assert stall.run(again).settled
+    assert stall.sold() == 1
+    assert state_of(stall.broker, job) is State.SUCCEEDED
+
+
+def test_what_a_transactional_body_enqueues_is_there_when_it_succeeds_and_only_then(stall: Stall) -> None:
+    stall.failure = ValueError("no change")
+    body = stall.sell
+
+    def sell_and_pack(id: str) -> str:
+        SQLBroker(stall.alias).push([a_job(f"pack {id}", queue="packing")])
+        return body(id)
+
+    stall.task = stall.app.task(name="pack", transactional=True)(sell_and_pack)
+    failing = stall.claim()
+    stall.broker.settle([stall.run(failing)])
+    assert stall.broker.find({"queue": "packing"}, 10) == []
+    stall.failure = None
+    working = stall.claim()
+    assert stall.run(working).settled
+    assert [job.id for job in stall.broker.find({"queue": "packing"}, 10)] == [f"pack {working.id}"]

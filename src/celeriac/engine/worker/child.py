@@ -414,8 +414,12 @@ class Child:
             self.loop.cancel(token)
 
     def _say(self, message: dict[str, Any]) -> None:
-        if self.master is not None:
+        if self.master is None:
+            return
+        try:
             self.master.send(message)
+        except ChannelClosed:
+            self.stopping = True
 
 
 def ignore_terminal_signals() -> None:

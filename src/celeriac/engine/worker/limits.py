@@ -67,7 +67,7 @@ class _SoftLimit:
             except BaseException as error:  # noqa: BLE001 - whatever the loop throws goes into the body
                 step = self._thrower(error, task)
             else:
-                step = lambda: self.coroutine.send(None)  # noqa: E731
+                step = lambda: self.coroutine.send(None)  # noqa: E731 - as above
 
     def _thrower(self, error: BaseException, task: Any) -> Callable[[], Any]:
         if self.fired:

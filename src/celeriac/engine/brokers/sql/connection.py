@@ -139,7 +139,10 @@ class CallerConnection:
             action()
 
     def close(self) -> None:
-        """Nothing: the connection is Django's."""
+        """Drop a broken connection, so that the next call makes a new one. One that works is Django's to close."""
+        django = self.django
+        if django.connection is not None and not django.in_atomic_block and not django.is_usable():
+            django.close()
 
 
 class OwnConnection:
