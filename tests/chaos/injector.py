@@ -6,16 +6,13 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tests.chaos.bench import Bench
 from tests.chaos.workers import WorkerProcess
 
 YOUNG_TOO = 0.1
 """How often a child is killed that has not run anything yet."""
-
-Deed = Callable[[], int]
-"""Does its harm to one or more victims; returns to how many."""
 
 
 class Injector:

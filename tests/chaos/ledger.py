@@ -114,15 +114,6 @@ class Ledger:
         wait_for(lambda: len(self.starts(key)) >= times, f"the body of {key} to begin ({times}. time)")
         return self.starts(key)[times - 1]
 
-    def await_note(self, word: str, times: int = 1) -> list[Line]:
-        """Wait until bodies have noted ``word`` so often; return those records."""
-
-        def noted() -> list[Line]:
-            return [line for line in self.read("note") if line.words[0] == word]
-
-        wait_for(lambda: len(noted()) >= times, f"{times} notes {word!r}")
-        return noted()
-
 
 def wait_for(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
     """Return once ``condition`` holds. Raises ``AssertionError`` when it does not in ``patience`` seconds."""

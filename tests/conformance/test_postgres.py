@@ -59,6 +59,7 @@ class TestNotifier(NotifierSuite):
     pass
 
 
+@pytest.mark.timeout(400)
 class TestMachine(MachineSuite):
     examples = 15  # each step waits for the disk
 
