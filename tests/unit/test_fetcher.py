@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +27,7 @@ def test_the_first_claim_is_one_job() -> None:
 def test_fast_jobs_are_asked_for_in_claims_that_grow_fourfold_up_to_the_most() -> None:
     asked = sizes(Fetcher(), 1e-6, 30)
     assert asked[0] == 1
-    assert all(later <= 4 * before for before, later in zip(asked, asked[1:], strict=False))
+    assert all(later <= 4 * before for before, later in itertools.pairwise(asked))
     assert asked[-1] == MOST
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -128,32 +128,49 @@ def test_the_memory_says_what_ran_after_its_writer_is_gone(table: SlotTable) -> 
     assert table.running(0) == [Running(7, 2, 1.0, 0.0, True)]
 
 
-class Torn:
-    """Reads an entry as it looks when its writer is in the midst of it, and then whole."""
+class Meddler:
+    """Stands in for the struct of an entry's body; ``meddle`` is called right after the body was read, or before it is written."""
 
-    def __init__(self, *looks: tuple[Any, ...]) -> None:
-        self.looks = list(looks)
-        self.size = slots.ENTRY.size
+    def __init__(self, meddle: Callable[[], None]) -> None:
+        self.meddle = meddle
+        self.body = slots.BODY
 
     def unpack_from(self, memory: Any, offset: int) -> tuple[Any, ...]:
-        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        found = self.body.unpack_from(memory, offset)
+        self.meddle()
+        return found
+
+    def pack_into(self, *args: Any) -> None:
+        self.meddle()
 
 
-OLD, HALF, NEW = (1, 3, 10, 1.5, 0.0, 1), (2, 3, 11, 1.5, 0.0, 1), (2, 4, 11, 2.5, 9.0, 2)
+def test_an_entry_that_changes_while_it_is_read_is_read_again(table: SlotTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = table.writer(0)
+    writer.set(0, 10, 3, 1.5, 0.0)
+    numbers = [11, 12]
+
+    def change() -> None:
+        if numbers:
+            monkeypatch.undo()
+            writer.set(0, numbers.pop(0), 4, 2.5, 9.0)
+            monkeypatch.setattr(slots, "BODY", Meddler(change))
+
+    monkeypatch.setattr(slots, "BODY", Meddler(change))
+    assert table.running(0) == [Running(12, 4, 2.5, 9.0, True)]
 
 
-def test_half_an_entry_is_read_again_until_it_is_whole(table: SlotTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    table.writer(0).set(0, 10, 3, 1.5, 0.0)
-    monkeypatch.setattr(slots, "ENTRY", Torn(HALF, HALF, NEW))
-    assert table.running(0) == [Running(11, 4, 2.5, 9.0, True)]
-
-
-def test_a_body_whose_child_was_killed_in_the_midst_of_saying_so_is_still_shown(
+def test_a_child_that_was_killed_while_it_said_what_it_will_run_runs_nothing(
     table: SlotTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table.writer(0).set(0, 10, 3, 1.5, 0.0)
-    monkeypatch.setattr(slots, "ENTRY", Torn(HALF))
-    assert [entry.number for entry in table.running(0)] == [11]
+    def die() -> None:
+        raise SystemExit
+
+    writer = table.writer(0)
+    writer.set(0, 10, 3, 1.5, 0.0)
+    monkeypatch.setattr(slots, "BODY", Meddler(die))
+    with pytest.raises(SystemExit):
+        writer.set(0, 11, 1, 2.5, 0.0)
+    assert table.running(0) == []
 
 
 def test_a_reader_beside_a_writing_process_never_sees_half_an_entry(table: SlotTable) -> None:

@@ -20,10 +20,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and what was probably meant; exit with status 2."""
-        self.exit(2, f"{self.prog}: {message}.{self._nearest(message)}\nSee {self.prog} --help\n")
+        hint = "" if "Did you mean" in message else self._nearest(message)
+        end = "" if message.endswith((".", "?")) else "."
+        self.exit(2, f"{self.prog}: {message}{end}{hint}\nSee {self.prog} --help\n")
 
     def _nearest(self, message: str) -> str:
-        known = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+        known = self._options()
         known += [str(choice) for action in self._actions if action.choices for choice in action.choices]
         for word in message.replace("'", " ").replace(",", " ").split():
             if word.startswith("-") or "invalid choice" in message:
@@ -31,6 +33,14 @@ class Parser(argparse.ArgumentParser):
                 if hint:
                     return hint
         return ""
+
+    def _options(self) -> list[str]:
+        """Return the long options of this parser and of its commands: an unknown one is reported by the outermost parser."""
+        options = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                options += [option for command in action.choices.values() for option in command._options()]
+        return options
 
 
 def seconds(text: str) -> float:

@@ -1,8 +1,8 @@
 """Shared memory in which each child says what it runs, for the master (limits) and the keeper (release, charging).
 
 One slot a child. Only the child that has the slot writes its entries; only the master writes its flags; only the keeper
-writes the heartbeat. A reader copies an entry whole and takes it only when its first and last words agree, so it never sees
-half of one. The memory outlives the child: after a kill it still says what was running.
+writes the heartbeat. An entry is written from its number taken away to its number put back, so a reader who finds the same
+number before and after never sees half of one. The memory outlives the child: after a kill it still says what was running.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SLOT_SIZE = 32_768
 FLAGS_OFFSET = 0
 USED_OFFSET = 4
 ENTRIES_OFFSET = 64
-ENTRY = struct.Struct("=IiqddI4x")  # sequence, delivery, number, started, deadline, sequence again
+ENTRY = struct.Struct("=qi4xdd")  # number, delivery, started, deadline
 ENTRIES = (16_384 - ENTRIES_OFFSET) // ENTRY.size
 ENDED_OFFSET = 16_384
 ENDED = struct.Struct("=qq")  # number, delivery
@@ -27,7 +27,8 @@ ENDED_LAST = (SLOT_SIZE - ENDED_OFFSET) // ENDED.size
 """How many ended bodies a slot remembers: more than a child can have claimed and not settled."""
 U32 = struct.Struct("=I")
 NUMBER = struct.Struct("=q")
-NUMBER_OFFSET = 8
+BODY = struct.Struct("=i4xdd")
+BODY_OFFSET = 8
 
 DRAIN = 1
 """Flag: finish what runs, give back the rest, leave."""
@@ -83,13 +84,11 @@ class SlotTable:
         return found
 
     def _entry(self, offset: int, main: bool) -> Running | None:
-        entry = None
-        for _ in range(100):  # a writer is between the two words for far less than a microsecond, unless it was killed there
-            first, delivery, number, started, deadline, last = ENTRY.unpack_from(self.memory, offset)
-            entry = Running(number, delivery, started, deadline, main) if number else None
-            if first == last:
-                break
-        return entry
+        while number := NUMBER.unpack_from(self.memory, offset)[0]:
+            entry = Running(number, *BODY.unpack_from(self.memory, offset + BODY_OFFSET), main)
+            if NUMBER.unpack_from(self.memory, offset)[0] == number:
+                return entry
+        return None  # nothing runs, or its writer is just about to say what (or was killed there: then it has not begun)
 
     def ended(self, slot: int) -> set[tuple[int, int]]:
         """Return number and delivery of the last bodies that ended there: their outcomes may be on their way still."""
@@ -120,17 +119,16 @@ class SlotWriter:
         self._memory = memory
         self._offset = offset
         self._entries = offset + ENTRIES_OFFSET
-        self._sequence = 0
         self._used = 0
         self._ended = 0
         self._free = list(range(ENTRIES - 1, 0, -1))
 
     def set(self, entry: int, number: int, delivery: int, started: float, deadline: float) -> None:
         """Say that a body runs."""
-        self._sequence = sequence = (self._sequence + 1) & 0xFFFFFFFF
-        ENTRY.pack_into(
-            self._memory, self._entries + entry * ENTRY.size, sequence, delivery, number, started, deadline, sequence
-        )
+        offset = self._entries + entry * ENTRY.size
+        NUMBER.pack_into(self._memory, offset, 0)
+        BODY.pack_into(self._memory, offset + BODY_OFFSET, delivery, started, deadline)
+        NUMBER.pack_into(self._memory, offset, number)
         if entry >= self._used:
             self._used = entry + 1
             U32.pack_into(self._memory, self._offset + USED_OFFSET, self._used)
@@ -142,7 +140,7 @@ class SlotWriter:
 
     def clear(self, entry: int) -> None:
         """Say that it has ended."""
-        NUMBER.pack_into(self._memory, self._entries + entry * ENTRY.size + NUMBER_OFFSET, 0)
+        NUMBER.pack_into(self._memory, self._entries + entry * ENTRY.size, 0)
 
     def take(self) -> int:
         """Return a free entry. Raises ``IndexError`` when over 400 bodies run at once in one child."""
