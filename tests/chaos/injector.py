@@ -66,7 +66,7 @@ class Injector:
             self._record("stop", worker.freeze())
         time.sleep(self.lease + 1.0 + self.random.uniform(0.1, 0.4))  # the lease, and the second between two looks at it
         for worker in victims:
-            worker.signal_all(signal.SIGCONT)
+            worker.tell_all(signal.SIGCONT)
         time.sleep(self.random.uniform(0.3, 0.8))
         return len(victims)
 

@@ -81,11 +81,12 @@ def judged(bench: Bench, crashes: bool = False, drain: float = 60.0) -> Verdict:
     effects = [
         (id, Token(*rest)) for id, *rest in bench.store.connection.fetch("select id, number, child, delivery from effect")
     ]
+    tracebacks = sum(worker.printed().count("Traceback") for worker in bench.crew.workers)  # before they are all killed
     orphans = bench.close()
     verdict = Checker(bench.ledger, records, effects, crashes).judge()
     verdict.wrong["undrained"] = 0 if drained else 1
     verdict.wrong["orphans"] = len(orphans)
-    verdict.wrong["tracebacks"] = sum(worker.printed().count("Traceback") for worker in bench.crew.workers)
+    verdict.wrong["tracebacks"] = tracebacks
     return verdict
 
 
@@ -155,7 +156,7 @@ def await_strike(bench: Bench, worker: WorkerProcess, point: str) -> bool:
         bench.ledger.write("fault", "child-kill", pid)
         _kill(pid)
     if point in ON_THE_WAY_OUT:
-        worker.signal(signal.SIGTERM)
+        worker.tell(signal.SIGTERM)
     try:
         wait_for(struck, f"a kill at {point}", 10.0)
     except AssertionError:
@@ -165,7 +166,6 @@ def await_strike(bench: Bench, worker: WorkerProcess, point: str) -> bool:
 
 def varied_jobs(bench: Bench) -> list[Job]:
     """Return jobs that between them lead past every point."""
-    soon = {"state": State.SCHEDULED, "run_at": time.time() + 0.3}
     return [
         *(bench.job("noop") for _ in range(20)),
         bench.job("noop_once"),
@@ -174,7 +174,7 @@ def varied_jobs(bench: Bench) -> list[Job]:
         *(bench.job("noop") for _ in range(200)),
         bench.job("sleep", 0.3),
         *(bench.job("noop") for _ in range(100)),
-        bench.job("noop", **soon),
+        bench.job("noop", state=State.SCHEDULED, run_at=time.time() + 0.3),
         bench.job("nap", 0.1),
     ]
 

@@ -73,11 +73,11 @@ class WorkerProcess:
 
     # -- hitting it --------------------------------------------------------------------------------------------------------
 
-    def signal(self, number: signal.Signals) -> None:
+    def tell(self, number: signal.Signals) -> None:
         """Send a signal to the master."""
         self.popen.send_signal(number)
 
-    def signal_all(self, number: signal.Signals) -> None:
+    def tell_all(self, number: signal.Signals) -> None:
         """Send a signal to every process: as pulling the cable, or freezing the machine, where it is KILL, or STOP."""
         for pid in self.processes():
             _send(pid, number)
@@ -85,7 +85,7 @@ class WorkerProcess:
     def freeze(self) -> list[int]:
         """Stop every process, also one that was just being forked. Returns which they are."""
         while True:
-            self.signal_all(signal.SIGSTOP)
+            self.tell_all(signal.SIGSTOP)
             stopped = self.processes()
             # Who has really stopped forks no more: only then is a second list of the same length the whole one.
             if all(map(_is_stopped, stopped)) and stopped == self.processes():
@@ -94,7 +94,7 @@ class WorkerProcess:
     def kill(self) -> None:
         """Kill every process at once."""
         while self.processes():  # one that was forked while we went through the others
-            self.signal_all(signal.SIGKILL)
+            self.tell_all(signal.SIGKILL)
         self.popen.wait()
 
     def wait(self, patience: float = 30.0) -> int:
@@ -162,7 +162,7 @@ def _session_of(pid: int) -> int:
 
 def _lives(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

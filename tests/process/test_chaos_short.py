@@ -16,7 +16,7 @@ SEED = 20_261_121
 
 SQLITE = [("child-kills", "prefork"), ("worker-kills", "prefork"), ("stops", "threads")]
 POSTGRES = [("child-kills", "threads"), ("worker-kills", "asyncio"), ("stops", "prefork"), ("claims-in-flight", "prefork")]
-POINTS = ["after-claim", "before-settle", "before-commit"]
+POINTS = ["after-claim", "after-join", "before-settle", "before-commit"]
 
 
 @pytest.mark.parametrize(("scenario", "pool"), SQLITE)

@@ -131,3 +131,13 @@ def test_a_child_that_is_killed_while_it_is_idle_is_replaced(sqlite_bench: Bench
     os.kill(victim, signal.SIGKILL)
     wait_for(lambda: len({other, *worker.with_role("child")} - {victim}) == 2, "its successor", patience=2.0)
     assert sqlite_bench.ended(sqlite_bench.push("noop")).state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize(("pool", "task"), [("threads", "sleep"), ("asyncio", "nap"), ("prefork", "nap")])
+def test_a_poison_job_does_not_take_those_with_it_that_run_in_the_same_child(sqlite_bench: Bench, pool: str, task: str) -> None:
+    sqlite_bench.start(pool=pool, concurrency=4)
+    others = sqlite_bench.push_all([sqlite_bench.job(task, 0.3) for _ in range(6)])
+    poison = sqlite_bench.push("die", "kill")
+    others += sqlite_bench.push_all([sqlite_bench.job(task, 0.3) for _ in range(6)])
+    assert sqlite_bench.ended(poison).state is State.PARKED
+    assert {job.state for job in sqlite_bench.all_ended(others)} == {State.SUCCEEDED}

@@ -26,12 +26,12 @@ def test_a_frozen_worker_loses_its_job_and_its_late_settle_is_refused(bench: Ben
     job = bench.push("hold", "end")
     first = bench.ledger.await_start(job)
     bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
-    frozen.signal_all(signal.SIGSTOP)
+    frozen.tell_all(signal.SIGSTOP)
     second = bench.ledger.await_start(job, times=2)
     assert second.token.child != first.token.child
     bench.open_gate("end")
     assert bench.ended(job).state is State.SUCCEEDED
-    frozen.signal_all(signal.SIGCONT)
+    frozen.tell_all(signal.SIGCONT)
     wait_for(lambda: any(not ack.accepted for ack in bench.ledger.acks()) or "declared" in frozen.printed(), "the late settle")
     accepted = [ack.token for ack in bench.ledger.acks() if ack.accepted and ack.token.number == first.token.number]
     assert accepted == [second.token]
@@ -42,13 +42,13 @@ def test_a_frozen_worker_that_comes_back_serves_again(sqlite_bench: Bench) -> No
     bench = sqlite_bench
     frozen = bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
     witness = bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
-    frozen.signal_all(signal.SIGSTOP)
+    frozen.tell_all(signal.SIGSTOP)
     job = bench.push("noop")
     assert bench.ended(job).state is State.SUCCEEDED
     wait_for(lambda: worker_count(bench) == 1, "the frozen worker to be declared dead")
-    frozen.signal_all(signal.SIGCONT)
+    frozen.tell_all(signal.SIGCONT)
     wait_for(lambda: worker_count(bench) == 2, "it to join anew")
-    witness.signal(signal.SIGTERM)
+    witness.tell(signal.SIGTERM)
     assert witness.wait() == 0
     assert bench.ended(bench.push("noop")).state is State.SUCCEEDED
 
@@ -61,9 +61,9 @@ def worker_count(bench: Bench) -> int:
 def test_a_frozen_solo_worker_that_was_declared_dead_does_not_end_as_if_all_were_well(sqlite_bench: Bench) -> None:
     frozen = sqlite_bench.start(pool="solo", lease=LEASE, renew_every=0.3)
     sqlite_bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
-    frozen.signal_all(signal.SIGSTOP)
+    frozen.tell_all(signal.SIGSTOP)
     wait_for(lambda: worker_count(sqlite_bench) == 1, "it to be declared dead")
-    frozen.signal_all(signal.SIGCONT)
+    frozen.tell_all(signal.SIGCONT)
     assert frozen.wait() != 0
 
 

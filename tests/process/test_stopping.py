@@ -22,7 +22,7 @@ def test_a_warm_stop_finishes_what_runs_and_returns_the_rest(bench: Bench, numbe
     running = bench.push("hold", "end")
     bench.ledger.await_start(running)
     rest = bench.push_all([bench.job("noop") for _ in range(5)])
-    worker.signal(number)
+    worker.tell(number)
     wait_for(lambda: "Stopping" in worker.printed(), "the worker to hear of it")
     bench.open_gate("end")
     assert worker.wait() == 0
@@ -39,7 +39,7 @@ def test_every_pool_stops_warm(sqlite_bench: Bench, pool: str) -> None:
     task = "ahold" if pool == "asyncio" else "hold"
     running = sqlite_bench.push(task, "end")
     sqlite_bench.ledger.await_start(running)
-    worker.signal(signal.SIGTERM)
+    worker.tell(signal.SIGTERM)
     sqlite_bench.open_gate("end")
     assert worker.wait() == 0
     assert sqlite_bench.state(running) is State.SUCCEEDED
@@ -49,7 +49,7 @@ def test_every_pool_stops_warm(sqlite_bench: Bench, pool: str) -> None:
 def test_an_idle_worker_stops_at_once(sqlite_bench: Bench, pool: str) -> None:
     worker = sqlite_bench.start(pool=pool)
     begun = time.monotonic()
-    worker.signal(signal.SIGTERM)
+    worker.tell(signal.SIGTERM)
     assert worker.wait() == 0
     assert time.monotonic() - begun < 5.0
 
@@ -58,9 +58,9 @@ def test_a_second_interrupt_stops_at_once_and_gives_the_running_job_back(bench: 
     worker = bench.start(concurrency=1)
     job = bench.push("hold", "never")
     bench.ledger.await_start(job)
-    worker.signal(signal.SIGINT)
+    worker.tell(signal.SIGINT)
     wait_for(lambda: "Stopping" in worker.printed(), "the first to be heard")
-    worker.signal(signal.SIGINT)
+    worker.tell(signal.SIGINT)
     assert worker.wait(10.0) == 2
     assert bench.state(job) is State.WAITING
     assert bench.record(job).charges == 0
@@ -70,7 +70,7 @@ def test_quit_stops_at_once(sqlite_bench: Bench) -> None:
     worker = sqlite_bench.start(concurrency=1)
     job = sqlite_bench.push("hold", "never")
     sqlite_bench.ledger.await_start(job)
-    worker.signal(signal.SIGQUIT)
+    worker.tell(signal.SIGQUIT)
     assert worker.wait(10.0) == 2
     assert sqlite_bench.state(job) is State.WAITING
 
@@ -78,7 +78,7 @@ def test_quit_stops_at_once(sqlite_bench: Bench) -> None:
 def test_a_stop_while_the_project_is_imported_is_obeyed(sqlite_bench: Bench) -> None:
     worker = sqlite_bench.crew.start(ready=False)
     wait_for(lambda: len(worker.processes()) == 2, "the template to be started")
-    worker.signal(signal.SIGTERM)
+    worker.tell(signal.SIGTERM)
     assert worker.wait(10.0) == 0
 
 
@@ -117,7 +117,7 @@ def test_a_reload_runs_new_code_while_the_old_children_finish(sqlite_bench: Benc
     old = sqlite_bench.ledger.await_start(long).pid
     templates = worker.with_role("template")
     code.write_text("VERSION = 'newer'\n")  # of another length: Python tells stale bytecode by time and size
-    worker.signal(signal.SIGHUP)
+    worker.tell(signal.SIGHUP)
     wait_for(lambda: version(sqlite_bench) == "newer", "the new code")
     assert old in worker.processes(), "the old child still has its job"
     sqlite_bench.open_gate("end")
@@ -132,12 +132,12 @@ def test_a_reload_of_broken_code_keeps_the_old(sqlite_bench: Bench) -> None:
     code.write_text("VERSION = 'old'\n")
     worker = sqlite_bench.start(concurrency=1)
     code.write_text("raise RuntimeError('a typing mistake')\n")
-    worker.signal(signal.SIGHUP)
+    worker.tell(signal.SIGHUP)
     wait_for(lambda: "goes on with the old one" in worker.printed(), "the refusal")
     assert "a typing mistake" in worker.printed()
     assert version(sqlite_bench) == "old"
     code.write_text("VERSION = 'repaired'\n")
-    worker.signal(signal.SIGHUP)
+    worker.tell(signal.SIGHUP)
     wait_for(lambda: version(sqlite_bench) == "repaired", "the repaired code")
 
 

@@ -129,7 +129,7 @@ def test_the_memory_says_what_ran_after_its_writer_is_gone(table: SlotTable) -> 
 
 
 class Meddler:
-    """Stands in for the struct of an entry's body; ``meddle`` is called right after the body was read, or before it is written."""
+    """Stands in for the struct of an entry's body: ``meddle`` is called when it was read, or is about to be written."""
 
     def __init__(self, meddle: Callable[[], None]) -> None:
         self.meddle = meddle

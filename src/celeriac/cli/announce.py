@@ -18,7 +18,7 @@ def lines(options: WorkerOptions, info: WorkerInfo) -> list[str]:
     ]
     text = [
         f"celeriac {info.version}  worker {info.name}  pid {info.pid}",
-        *options.summary,
+        *options.summary[:6],
         f"  queues  {shortened(options.queues)}",
         f"  tasks   {len(options.tasks)}: {shortened(options.tasks)}" if options.tasks else "  tasks   none found",
         f"  pool    {options.pool}, {options.concurrency} {unit}",
@@ -26,7 +26,7 @@ def lines(options: WorkerOptions, info: WorkerInfo) -> list[str]:
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         text.append("  warning running as root: jobs may do anything to this machine. Run the worker as a user of its own.")
-    return text[:12]
+    return text
 
 
 def shortened(names: list[str]) -> str:

@@ -85,9 +85,9 @@ class SlotTable:
 
     def _entry(self, offset: int, main: bool) -> Running | None:
         while number := NUMBER.unpack_from(self.memory, offset)[0]:
-            entry = Running(number, *BODY.unpack_from(self.memory, offset + BODY_OFFSET), main)
+            delivery, started, deadline = BODY.unpack_from(self.memory, offset + BODY_OFFSET)
             if NUMBER.unpack_from(self.memory, offset)[0] == number:
-                return entry
+                return Running(number, delivery, started, deadline, main)
         return None  # nothing runs, or its writer is just about to say what (or was killed there: then it has not begun)
 
     def ended(self, slot: int) -> set[tuple[int, int]]:

@@ -36,6 +36,8 @@ class AttemptLog:
             logger.info("retry: %s", attempt.error)
         elif attempt.state is State.PARKED:
             logger.error("%s[%s] is parked: %s", attempt.job.task, attempt.job.id, attempt.error)
+        elif attempt.request is None:  # ended before its body was reached, so no line of it carries the task's name and id
+            logger.info("%s[%s] %s before it began", attempt.job.task, attempt.job.id, attempt.state)
         else:
             logger.info("%s after %.3fs", attempt.state, self._seconds(attempt))
 

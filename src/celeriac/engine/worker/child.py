@@ -70,6 +70,8 @@ class Child:
         self.entries: dict[Token, int] = {}
         self.began: dict[Token, float] = {}
         self.returned: list[Job] = []
+        self.alone = False
+        """Whether the last claim met a job that must run alone: until nothing else runs here, nothing is claimed."""
         self.in_flight: set[Token] = set()
         self._lock = threading.Lock()
         self.compared = self.claimed = time.monotonic()
@@ -135,6 +137,8 @@ class Child:
 
     def _room(self) -> int:
         """Return how many jobs there is room for: free slots and a small look-ahead."""
+        if self.alone:
+            return 0 if self.in_flight else 1
         ahead = self.fetcher.look_ahead()
         if self.options.max_tasks_per_child is not None:
             ahead = min(ahead, self.options.max_tasks_per_child - self.ran)
@@ -177,16 +181,16 @@ class Child:
         self.claimed = time.monotonic()
         if jobs:
             fault_point("after-claim")
-            if len(jobs) > 1:
-                jobs = self._isolate(jobs)
+            jobs = self._isolate(jobs)
         return jobs
 
     def _isolate(self, jobs: list[Job]) -> list[Job]:
-        """A job that was charged twice runs alone: its neighbours go back, or it does (invariant 8)."""
+        """A job that was charged twice runs alone: its neighbours go back, or it does until nothing else runs (invariant 8)."""
         suspects = [index for index, job in enumerate(jobs) if job.charges >= self.options.poison_limit - 1]
+        self.alone = bool(suspects)
         if not suspects:
             return jobs
-        cut = suspects[0] or 1
+        cut = suspects[0] or (0 if self.in_flight else 1)
         self.broker.release([job.token for job in jobs[cut:]])
         return jobs[:cut]
 

@@ -35,7 +35,7 @@ class PlainFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         task = _belongs_to()
-        record.task = f" {task[0]}[{task[1]}]" if task else ""
+        record.task = escape(f" {task[0]}[{task[1]}]") if task else ""
         return super().format(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name

@@ -82,22 +82,23 @@ class Template:
         """Serve until told to exit."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._signals_write.fileno(), warn_on_full_buffer=False)
-        while self.running:
-            waits: list[Any] = [self.channel, self.signals]
-            ready = select.select(waits, [], [])[0]
-            if self.signals in ready:
-                self.signals.recv(4096)
-                self._reap()
-            if self.channel in ready:
-                self._hear()
+        try:
+            while self.running:
+                self._turn()
+        except ChannelClosed:
+            return  # the master is gone, and with it all there is to do
+
+    def _turn(self) -> None:
+        waits: list[Any] = [self.channel, self.signals]
+        ready = select.select(waits, [], [])[0]
+        if self.signals in ready:
+            self.signals.recv(4096)
+            self._reap()
+        if self.channel in ready:
+            self._hear()
 
     def _hear(self) -> None:
-        try:
-            messages = self.channel.receive()
-        except ChannelClosed:
-            self.running = False
-            return
-        for message in messages:
+        for message in self.channel.receive():
             if "slots" in message:
                 self.slots = SlotTable(self.channel.descriptors.pop(0), message["slots"])
             elif "fork" in message:

@@ -1,0 +1,158 @@
+"""The worker's own log: one line a record, whatever a job puts into it, and the task it belongs to."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from celeriac.engine.job import Job
+from celeriac.engine.request import Request, current_request
+from celeriac.engine.worker.logs import JSONFormatter, PlainFormatter, configure, escape
+
+FORGED = "done\n2026-11-21 10:00:00,123 INFO    1 all is well"
+TEXTS = st.text(st.characters(exclude_categories=[]), max_size=40)
+
+
+def record(message: str, *args: Any, exc_info: Any = None) -> logging.LogRecord:
+    made = logging.LogRecord("shop.tasks", logging.WARNING, "tasks.py", 1, message, args, exc_info)
+    made.created, made.msecs, made.process = 1_750_000_000.25, 250.0, 4711
+    return made
+
+
+@contextmanager
+def running(id: str = "0199", task: str = "shop.tasks.pack") -> Iterator[None]:
+    """Let an attempt run."""
+    context = current_request.set(Request(Job(id=id, task=task, queue="q", payload=b"")))
+    try:
+        yield
+    finally:
+        current_request.reset(context)
+
+
+def an_error(message: str) -> Any:
+    try:
+        raise ValueError(message)
+    except ValueError:
+        return sys.exc_info()
+
+
+# -- plain -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_plain_line_has_time_level_process_and_message() -> None:
+    line = PlainFormatter().format(record("packed %d boxes", 3))
+    assert line.endswith(",250 WARNING 4711 packed 3 boxes")
+
+
+def test_a_plain_line_of_a_job_names_its_task_and_id() -> None:
+    with running():
+        assert PlainFormatter().format(record("packed")).endswith(" 4711 shop.tasks.pack[0199] packed")
+
+
+@pytest.mark.parametrize("breaker", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\x1b[2J", "\x00", "\ud800"])
+def test_a_message_cannot_forge_a_line_or_move_the_cursor(breaker: str) -> None:
+    line = PlainFormatter().format(record("done" + breaker + "forged"))
+    assert len(line.splitlines()) == 1
+    assert breaker not in line
+    assert escape(breaker) in line
+
+
+def test_what_can_be_read_is_left_as_it_is() -> None:
+    assert escape("Grüße\taus 東京 🍵") == "Grüße\taus 東京 🍵"
+
+
+def test_an_id_that_a_caller_chose_cannot_forge_a_line() -> None:
+    with running(id=FORGED):
+        assert len(PlainFormatter().format(record("packed")).splitlines()) == 1
+
+
+def test_a_traceback_keeps_its_lines() -> None:
+    line = PlainFormatter().format(record("failed", exc_info=an_error("no string")))
+    assert "\nTraceback (most recent call last):\n" in line
+    assert line.endswith("\nValueError: no string")
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_whatever_the_texts_a_record_is_one_line_that_can_be_written(message: str, id: str, task: str) -> None:
+    with running(id, task):
+        line = PlainFormatter().format(record("%s", message))
+    assert len(line.splitlines()) == 1
+    line.encode()
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_json_line_has_all_that_a_machine_wants_to_know() -> None:
+    assert json.loads(JSONFormatter().format(record("packed %d boxes", 3))) == {
+        "time": "2025-06-15T15:06:40.250Z",
+        "level": "warning",
+        "logger": "shop.tasks",
+        "pid": 4711,
+        "message": "packed 3 boxes",
+    }
+
+
+def test_a_json_line_of_a_job_has_its_task_and_id() -> None:
+    with running():
+        line = json.loads(JSONFormatter().format(record("packed")))
+    assert (line["task"], line["id"]) == ("shop.tasks.pack", "0199")
+
+
+def test_a_json_line_holds_the_whole_traceback() -> None:
+    line = JSONFormatter().format(record("failed", exc_info=an_error("no string")))
+    assert len(line.splitlines()) == 1
+    assert json.loads(line)["traceback"].endswith("ValueError: no string")
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_whatever_the_texts_a_json_line_is_one_line_and_json(message: str, id: str, error: str) -> None:
+    with running(id):
+        line = JSONFormatter().format(record("%s", message, exc_info=an_error(error)))
+    assert "\n" not in line
+    assert "\r" not in line
+    read = json.loads(line.encode())
+    if message.isprintable():
+        assert read["message"] == message
+
+
+# -- the handler ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """The root logger, which is put back as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize(("form", "formatter"), [("plain", PlainFormatter), ("json", JSONFormatter)])
+def test_the_root_logger_gets_one_handler_of_the_form_asked_for(root: logging.Logger, form: str, formatter: type) -> None:
+    root.addHandler(logging.NullHandler())
+    stream = io.StringIO()
+    configure("INFO", form, stream)
+    assert [type(handler.formatter) for handler in root.handlers] == [formatter]
+    logging.getLogger("shop").info("shown")
+    logging.getLogger("shop").debug("not shown")
+    assert stream.getvalue().count("\n") == 1
+    assert "shown" in stream.getvalue()
+
+
+def test_the_log_goes_to_standard_error(root: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("INFO")
+    logging.getLogger("shop").info("here")
+    printed = capsys.readouterr()
+    assert printed.err.endswith(" here\n")
+    assert printed.out == ""
