@@ -182,7 +182,8 @@ def _settings_of_manage_py(path: Path) -> str | None:
     for line in path.read_text(encoding="utf-8").splitlines():
         if "DJANGO_SETTINGS_MODULE" in line:
             parts = line.replace("'", '"').split('"')
-            return parts[3] if len(parts) > 3 else None
+            if len(parts) > 3:
+                return parts[3]
     return None
 
 

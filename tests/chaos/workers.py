@@ -54,8 +54,9 @@ class WorkerProcess:
 
     def one(self, role: str) -> int:
         """Wait for one process of a role and return the newest."""
-        wait_for(lambda: self.with_role(role), f"a {role} of {self.name}")
-        return self.with_role(role)[-1]
+        found: list[int] = []
+        wait_for(lambda: found or found.extend(self.with_role(role)), f"a {role} of {self.name}")
+        return found[-1]
 
     def await_ready(self) -> WorkerProcess:
         """Wait until the worker has joined and has all its children."""

@@ -88,8 +88,9 @@ def test_the_jobs_of_a_pool_whose_threads_are_all_busy_are_given_back_and_run_on
     assert {len(times) for times in starts_of(bench, jobs).values()} == {1}
 
 
-def test_a_long_coroutine_does_not_make_the_keeper_take_jobs_from_a_main_thread_that_flows(sqlite_bench: Bench) -> None:
-    sqlite_bench.start(concurrency=2)
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_a_long_coroutine_does_not_make_the_keeper_take_jobs_from_threads_that_flow(sqlite_bench: Bench, pool: str) -> None:
+    sqlite_bench.start(pool=pool, concurrency=2)
     warm_up(sqlite_bench)
     for _ in range(8):  # each becomes slow once, in the middle of the others
         sqlite_bench.push("nap", 0.15)

@@ -114,6 +114,11 @@ def test_a_json_line_holds_the_whole_traceback() -> None:
     assert json.loads(line)["traceback"].endswith("ValueError: no string")
 
 
+def test_a_json_line_is_written_for_a_file_name_that_is_not_utf_8() -> None:
+    line = JSONFormatter().format(record("no such file: %s", "caf\udce9"))
+    assert json.loads(line.encode())["message"] == "no such file: caf\udce9"
+
+
 @given(TEXTS, TEXTS, TEXTS)
 def test_whatever_the_texts_a_json_line_is_one_line_and_json(message: str, id: str, error: str) -> None:
     with running(id):

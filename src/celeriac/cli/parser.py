@@ -27,7 +27,8 @@ class Parser(argparse.ArgumentParser):
     def _nearest(self, message: str) -> str:
         known = self._options()
         known += [str(choice) for action in self._actions if action.choices for choice in action.choices]
-        for word in message.replace("'", " ").replace(",", " ").split():
+        wrong = message.partition(": ")[2] if message.startswith("argument ") else message
+        for word in wrong.replace("'", " ").replace(",", " ").split():
             if word.startswith("-") or "invalid choice" in message:
                 hint = did_you_mean(word.partition("=")[0], [name for name in known if name != word])
                 if hint:
@@ -74,7 +75,8 @@ def level(text: str) -> str:
 def pool(text: str) -> str:
     """Return the name of a pool."""
     if text not in (*POOLS, *OTHER_POOLS):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a pool: {', '.join(POOLS)}.{did_you_mean(text, POOLS)}")
+        hint = did_you_mean(text, (*POOLS, *OTHER_POOLS))
+        raise argparse.ArgumentTypeError(f"{text!r} is not a pool: {', '.join(POOLS)}.{hint}")
     return text
 
 

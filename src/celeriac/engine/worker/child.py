@@ -21,7 +21,7 @@ from typing import Any
 from celeriac.engine.errors import BrokerUnavailable, ChildIsDead, LeaseLost, TaskCancelled
 from celeriac.engine.faults import fault_point
 from celeriac.engine.ipc.channel import Channel, ChannelClosed
-from celeriac.engine.ipc.slots import SlotWriter
+from celeriac.engine.ipc.slots import ENTRIES, SlotWriter
 from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
 from celeriac.engine.worker import fetcher as fetching
@@ -74,7 +74,8 @@ class Child:
         """Whether the last claim met a job that must run alone: until nothing else runs here, nothing is claimed."""
         self.in_flight: set[Token] = set()
         self._lock = threading.Lock()
-        self.compared = self.claimed = time.monotonic()
+        self.compared = self.asked = time.monotonic()
+        self.looks_ahead = False
         # Without a master nobody can kill this process over one job, so a cancelled body gets an exception instead.
         self.guard = ThreadGuard() if self.inline and master is None else None
         self.running_inline: Token | None = None
@@ -87,10 +88,10 @@ class Child:
             reporter=self.flusher.report,
             transactions=self.broker.settling if hasattr(self.broker, "settling") else None,
         )
-        self.loop = LoopExecutor(self.runner, self._ended_elsewhere, self._return)
+        self.loop = LoopExecutor(self.runner, self._ended_elsewhere, self._enter)
         threads = 0 if self.inline else self.options.concurrency
         self.threads = (
-            ThreadExecutor(self.runner, threads, self._ended_elsewhere, self._return, project.between_jobs) if threads else None
+            ThreadExecutor(self.runner, threads, self._ended_elsewhere, self._enter, project.between_jobs) if threads else None
         )
 
     # -- the loop ----------------------------------------------------------------------------------------------------------
@@ -137,6 +138,7 @@ class Child:
 
     def _room(self) -> int:
         """Return how many jobs there is room for: free slots and a small look-ahead."""
+        self.asked, self.looks_ahead = time.monotonic(), False
         if self.alone:
             return 0 if self.in_flight else 1
         ahead = self.fetcher.look_ahead()
@@ -144,8 +146,11 @@ class Child:
             ahead = min(ahead, self.options.max_tasks_per_child - self.ran)
         if self.inline:
             return min(ahead, self.options.coroutines - len(self.in_flight))
-        free = self.options.concurrency - len(self.in_flight)
-        return free + ahead - 1 if self.threads is not None and self._all_fresh() else free
+        free = min(self.options.concurrency, ENTRIES - 1) - len(self.in_flight)  # more cannot be shown in shared memory
+        if not self._all_fresh():
+            return free
+        self.looks_ahead = True
+        return free + ahead - 1
 
     def _all_fresh(self) -> bool:
         """Return whether every running body began a moment ago, so that a look-ahead will not wait behind a slow one."""
@@ -178,7 +183,6 @@ class Child:
 
     def _claim(self, room: int) -> list[Job]:
         jobs: list[Job] = self.broker.claim(self.options.queues, room, self.id)
-        self.claimed = time.monotonic()
         if jobs:
             fault_point("after-claim")
             jobs = self._isolate(jobs)
@@ -227,6 +231,7 @@ class Child:
         """A pool thread or the loop did not begin a job, because it had waited too long. Called by that thread."""
         with self._lock:
             self.returned.append(job)
+            self.fetcher.late()
         self._outcome_added()
 
     # -- running -----------------------------------------------------------------------------------------------------------
@@ -256,7 +261,37 @@ class Child:
             self.in_flight.add(job.token)
         # A begun job is nobody else's to give back. Any other goes back where it could not begin in time: by then the keeper
         # may have given it back already, and to run it would be to run it twice.
-        executor.submit(job, math.inf if once else self.claimed + fetching.SLOW)
+        executor.submit(job, math.inf if once else self._latest_begin())
+
+    def _latest_begin(self) -> float:
+        """Return until when a job may begin beside this thread: before the keeper can find slow what it waits behind.
+
+        In the main thread nothing that blocks has begun yet. In a pool what blocks may have begun ``FRESH`` before we looked; a
+        job for a free thread waits behind nobody.
+        """
+        if self.inline:
+            return time.monotonic() + fetching.SLOW
+        return self.asked + fetching.SLOW if self.looks_ahead else math.inf
+
+    def _enter(self, job: Job, by: float) -> bool:
+        """Say in shared memory that a pool thread or the loop begins a job. Returns False where it is too late: it goes back.
+
+        First said, then the clock: a keeper that did not see it here, and gave the job away, did so after ``by``.
+        """
+        with self._lock:
+            entry = self.entries[job.token] = self.slot.take()
+            now = self.began[job.token] = time.monotonic()
+            self.slot.set(entry, job.number, job.delivery, now, 0.0)
+        if time.monotonic() <= by:
+            return True
+        with self._lock:
+            self._clear_entry(job.token)
+        self._return(job)
+        return False
+
+    def _clear_entry(self, token: Token) -> None:
+        self.slot.give(self.entries.pop(token))
+        del self.began[token]
 
     def _run_inbox(self) -> None:
         """Run what was claimed, in order, in this thread. After a slow job the rest goes back: others may be free."""
@@ -309,12 +344,8 @@ class Child:
         job = attempt.job
         now = time.monotonic()
         deadline = now + attempt.hard_limit if attempt.hard_limit else 0.0
-        entry = 0
-        if job.token in self.in_flight:
-            with self._lock:
-                entry = self.entries[job.token] = self.slot.take()
-                self.began[job.token] = now
-        self.slot.set(entry, job.number, job.delivery, now, deadline)
+        with self._lock:
+            self.slot.set(self.entries.get(job.token, 0), job.number, job.delivery, now, deadline)
         fault_point("before-body")
 
     def _withdraw(self, attempt: Attempt) -> None:
@@ -322,8 +353,7 @@ class Child:
         with self._lock:
             self.slot.end(token.number, token.delivery)
             if token in self.entries:
-                self.slot.give(self.entries.pop(token))
-                del self.began[token]
+                self._clear_entry(token)
             else:
                 self.slot.clear(0)
 
@@ -334,6 +364,8 @@ class Child:
             self.ran += 1
             self.fetcher.ran(1, (outcome.finished - outcome.started) / max(self.options.concurrency, 1))
             self.in_flight.discard(outcome.token)
+            if outcome.token in self.entries:  # it ended before its body: expired, unreadable
+                self._clear_entry(outcome.token)
         self._outcome_added()
 
     def _outcome_added(self) -> None:

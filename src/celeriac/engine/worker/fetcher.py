@@ -29,3 +29,7 @@ class Fetcher:
     def ran(self, jobs: int, seconds: float) -> None:
         """Learn that ``jobs`` jobs took ``seconds`` in all."""
         self.average += _WEIGHT * (max(seconds, 1e-6) / max(jobs, 1) - self.average)
+
+    def late(self) -> None:
+        """Learn that a job could not begin in time: look no further ahead until some have run."""
+        self.average, self.last = LOOK_AHEAD, 1

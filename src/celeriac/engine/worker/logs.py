@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -60,7 +61,14 @@ class JSONFormatter(logging.Formatter):
             line["task"], line["id"] = task
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
+        return _encode(line)
+
+
+def _encode(line: dict[str, Any]) -> str:
+    try:
         return msgspec.json.encode(line).decode()
+    except UnicodeEncodeError:  # half a surrogate pair, as in the name of a file that is not UTF-8
+        return json.dumps(line)
 
 
 def escape(text: str) -> str:

@@ -86,7 +86,9 @@ class Template:
             while self.running:
                 self._turn()
         except ChannelClosed:
-            return  # the master is gone, and with it all there is to do
+            pass  # the master is gone, and with it all there is to do
+        finally:
+            signal.set_wakeup_fd(-1)
 
     def _turn(self) -> None:
         waits: list[Any] = [self.channel, self.signals]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 
 from celeriac.engine.job import Job, Token
@@ -15,10 +14,10 @@ from celeriac.engine.worker.attempt import CANCEL_MESSAGE, AttemptRunner
 class LoopExecutor:
     """Runs coroutines on a loop of its own, started with the first job. ``_tasks`` belongs to the loop's thread."""
 
-    def __init__(self, runner: AttemptRunner, done: Callable[[Outcome], None], returned: Callable[[Job], None]) -> None:
+    def __init__(self, runner: AttemptRunner, done: Callable[[Outcome], None], enter: Callable[[Job, float], bool]) -> None:
         self._runner = runner
         self._done = done
-        self._returned = returned
+        self._enter = enter
         self._tasks: dict[Token, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -54,10 +53,8 @@ class LoopExecutor:
 
     def _start(self, job: Job, by: float) -> None:
         assert self._loop is not None
-        if time.monotonic() > by:
-            self._returned(job)
-            return
-        self._tasks[job.token] = self._loop.create_task(self._run(job))
+        if self._enter(job, by):
+            self._tasks[job.token] = self._loop.create_task(self._run(job))
 
     async def _run(self, job: Job) -> None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -26,12 +25,12 @@ class ThreadExecutor:
         runner: AttemptRunner,
         threads: int,
         done: Callable[[Outcome], None],
-        returned: Callable[[Job], None],
+        enter: Callable[[Job, float], bool],
         between: Callable[[], None],
     ) -> None:
         self._runner = runner
         self._done = done
-        self._returned = returned
+        self._enter = enter
         self._between = between
         self._jobs: SimpleQueue[tuple[Job, float] | None] = SimpleQueue()
         self._guards: dict[Token, ThreadGuard] = {}
@@ -65,11 +64,10 @@ class ThreadExecutor:
     def _work(self) -> None:
         while (item := self._jobs.get()) is not None:
             job, by = item
-            if time.monotonic() > by:
-                self._returned(job)
+            self._between()  # each thread has database connections of its own
+            if not self._enter(job, by):
                 continue
             token = job.token
-            self._between()  # each thread has database connections of its own
             self._guards[token] = guard = ThreadGuard()
             try:
                 outcome = self._runner.run(job, guard.call)

@@ -1,0 +1,121 @@
+"""What ``manage.py check`` says about Celeriac's settings and its database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, Error, Warning, run_checks  # noqa: A004 - Django's name
+from django.db import connections
+
+from celeriac import checks
+from celeriac.app import Celery
+
+
+@pytest.fixture(autouse=True)
+def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
+    """A project without a Celery object of its own: an app that reads Django's settings."""
+    app = Celery("project", set_as_current=False)
+    monkeypatch.setattr(checks, "current_app", lambda: app)
+    yield app
+    app.close()
+
+
+def found() -> list[CheckMessage]:
+    """Return what Django's own command would show of ours."""
+    return run_checks(tags=["celeriac"])
+
+
+def the_only(kind: type[CheckMessage], id: str) -> CheckMessage:
+    [message] = found()
+    assert (type(message), message.id) == (kind, id)
+    return message
+
+
+def test_good_settings_are_passed_over_in_silence() -> None:
+    assert found() == []
+
+
+def test_a_value_that_cannot_be_is_an_error_with_the_setting_and_what_is_expected(settings: Any) -> None:
+    settings.CELERY_WORKER_CONCURRENCY = "lots"
+    assert "CELERY_WORKER_CONCURRENCY is 'lots'; expected a whole number from 1 up" in the_only(Error, "celeriac.E001").msg
+
+
+def test_an_unknown_name_of_ours_is_an_error_with_the_nearest_one(settings: Any) -> None:
+    settings.CELERIAC = {"LAESE": 15}
+    assert the_only(Error, "celeriac.E001").msg == "CELERIAC has no setting 'LAESE'. Did you mean 'LEASE'?"
+
+
+def test_settings_that_cannot_go_together_are_an_error(settings: Any) -> None:
+    settings.CELERY_TASK_TIME_LIMIT, settings.CELERY_TASK_SOFT_TIME_LIMIT = 10, 20
+    assert "would never be reached" in the_only(Error, "celeriac.E001").msg
+
+
+def test_an_unknown_name_of_celerys_is_a_warning_with_the_nearest_one(settings: Any) -> None:
+    settings.CELERY_TASK_TIME_LIMITS = 10
+    message = the_only(Warning, "celeriac.W001")
+    assert message.msg.startswith("CELERY_TASK_TIME_LIMITS is not a setting that Celery or Celeriac knows")
+    assert message.msg.endswith("Did you mean 'CELERY_TASK_TIME_LIMIT'?")
+
+
+def test_each_mistake_has_a_message_of_its_own(settings: Any) -> None:
+    settings.CELERIAC = {"LAESE": 15, "POOL": "swimming"}
+    settings.CELERY_TASK_TIME_LIMITS = 10
+    assert sorted(str(message.id) for message in found()) == ["celeriac.E001", "celeriac.E001", "celeriac.W001"]
+
+
+# -- the database -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sqlite(settings: Any, tmp_path: Path) -> Iterator[Any]:
+    """Make the broker's database a SQLite file with these OPTIONS."""
+
+    def use(name: str | None = None, **options: Any) -> None:
+        default = connections.databases["default"]
+        connections.databases["jobs"] = {**default, "NAME": name or str(tmp_path / "jobs.sqlite3"), "OPTIONS": options}
+        settings.CELERY_BROKER_URL = "django://jobs"
+
+    yield use
+    connections.databases.pop("jobs", None)
+    if hasattr(connections._connections, "jobs"):
+        del connections["jobs"]
+
+
+@pytest.mark.parametrize("options", [{}, {"transaction_mode": "DEFERRED"}, {"transaction_mode": None}, {"timeout": 20}])
+def test_sqlite_without_immediate_is_a_warning_with_the_lines_to_paste(sqlite: Any, options: Any) -> None:
+    sqlite(**options)
+    message = the_only(Warning, "celeriac.W002")
+    assert "The SQLite database 'jobs' begins its transactions in mode DEFERRED." in message.msg
+    assert message.hint is not None
+    assert message.hint.startswith("Add to DATABASES['jobs']:\n")
+    pasted: dict[str, Any] = eval("{" + message.hint.partition("\n")[2] + "}")  # noqa: S307 - our own text, as the reader pastes it
+    assert pasted["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    sqlite(**pasted["OPTIONS"])
+    del connections["jobs"]
+    assert found() == [], "who pastes the lines is warned no more"
+
+
+@pytest.mark.parametrize("mode", ["IMMEDIATE", "immediate", "EXCLUSIVE"])
+def test_sqlite_that_begins_as_a_writer_is_passed_over_in_silence(sqlite: Any, mode: str) -> None:
+    sqlite(transaction_mode=mode)
+    assert found() == []
+
+
+@pytest.mark.parametrize("name", [":memory:", "file:jobs?mode=memory&cache=shared"])
+def test_a_database_in_memory_has_no_other_process_to_lock_out(sqlite: Any, name: str) -> None:
+    sqlite(name)
+    assert found() == []
+
+
+def test_an_unknown_alias_is_an_error_that_names_those_there_are(settings: Any) -> None:
+    settings.CELERY_BROKER_URL = "django://deflaut"
+    message = the_only(Error, "celeriac.E002")
+    assert message.msg == "CELERY_BROKER_URL is 'django://deflaut', and DATABASES has no 'deflaut'. There are: default."
+
+
+def test_a_broker_that_is_no_database_is_not_looked_at(settings: Any) -> None:
+    settings.CELERY_BROKER_URL = "memory://"
+    assert found() == []
