@@ -29,7 +29,7 @@ class Injector:
 
     def kill_child(self) -> int:
         """Kill one child of one worker, whatever it does."""
-        time.sleep(self.random.uniform(0.02, 0.2))
+        time.sleep(self.random.uniform(0.05, 0.25))
         children = [pid for worker in self.crew for pid in worker.with_role("child") if self._is_grown(pid)]
         if not children:
             return 0

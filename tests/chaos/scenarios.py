@@ -108,7 +108,8 @@ def under_load(stage: Stage, workers: int, many: int, deed: str) -> Verdict:
 
 def child_kills(stage: Stage, size: Size) -> Verdict:
     """Kill one child after the other."""
-    return under_load(stage, 2, size.child_kills, "kill_child")
+    workers = 2 if stage.pool == "prefork" else 4  # in the other pools a worker has but one child
+    return under_load(stage, workers, size.child_kills, "kill_child")
 
 
 def worker_kills(stage: Stage, size: Size) -> Verdict:

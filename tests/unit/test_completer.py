@@ -28,6 +28,7 @@ class Moody(MemoryBroker):
         super().__init__(clock)
         self.away = self.away_after_bad = False
         self.batches: list[int] = []
+        self.settled: list[Token] = []
 
     def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
         if self.away:
@@ -36,6 +37,7 @@ class Moody(MemoryBroker):
         if any(outcome.result == BAD for outcome in outcomes):
             self.away = self.away_after_bad and len(outcomes) == 1
             raise ValueError("no NUL, please")
+        self.settled += [outcome.token for outcome in outcomes]
         return super().settle(outcomes)
 
 
@@ -69,17 +71,19 @@ def test_with_nothing_collected_the_broker_is_left_alone(broker: Moody, complete
 
 
 def test_while_the_broker_is_away_outcomes_are_kept_and_settled_once_it_is_back(broker: Moody, completer: Completer) -> None:
-    before, during = claimed(broker, 2)
-    completer.add(an_outcome(before))
+    jobs = claimed(broker, 3)
+    completer.add(an_outcome(jobs[0]))
+    completer.add(an_outcome(jobs[1]))
     broker.away = True
     for _ in range(3):
         with pytest.raises(BrokerUnavailable):
             completer.settle(broker)
-    completer.add(an_outcome(during, State.FAILED))
-    assert len(completer) == 2
+    completer.add(an_outcome(jobs[2], State.FAILED))
+    assert len(completer) == 3
     broker.away = False
-    assert completer.settle(broker) == 2
-    assert [state_of(broker, job) for job in (before, during)] == [State.SUCCEEDED, State.FAILED]
+    assert completer.settle(broker) == 3
+    assert broker.settled == [job.token for job in jobs], "in the order in which they ended"
+    assert [state_of(broker, job) for job in jobs] == [State.SUCCEEDED, State.SUCCEEDED, State.FAILED]
     assert completer.settle(broker) == 0
 
 
@@ -95,9 +99,7 @@ def test_an_outcome_the_store_refuses_fails_its_own_job_and_no_other(broker: Moo
     assert len(completer) == 0
 
 
-def test_a_broker_that_goes_away_amid_a_bad_batch_costs_nothing(
-    broker: Moody, completer: Completer, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_broker_that_goes_away_amid_a_bad_batch_costs_nothing(broker: Moody, completer: Completer) -> None:
     first, bad, last = claimed(broker, 3)
     broker.away_after_bad = True
     for job in (first, bad, last):

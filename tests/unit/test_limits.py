@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import select
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from celeriac.engine.errors import SoftTimeLimitExceeded, TaskCancelled
+from celeriac.engine.worker import limits as limiting
 from celeriac.engine.worker.limits import MainThreadLimits, ThreadGuard, ThreadLimits
 from celeriac.testing.conformance.scenario import PATIENCE, start
 
@@ -145,6 +148,36 @@ def test_what_is_thrown_as_the_body_ends_hits_the_call_or_nobody() -> None:
 
     for _ in range(50):
         assert start(thrown_at_the_end).finish() is False
+
+
+def leaves(actor: threading.Thread) -> bool:
+    """Return whether a thread waits for the lock with which a guard ends its call."""
+    frame = sys._current_frames().get(actor.ident or 0)
+    return frame is not None and frame.f_code is ThreadGuard._leave.__code__ and frame.f_lineno > frame.f_code.co_firstlineno
+
+
+def test_what_is_thrown_after_the_body_returned_and_before_the_call_does_hits_nobody() -> None:
+    guards: list[ThreadGuard] = []
+    ready, go = threading.Event(), threading.Event()
+
+    def guarded() -> str:
+        guards.append(ThreadGuard())
+        ready.set()
+        go.wait(PATIENCE)
+        guards[0].call(int, (), {})
+        for _ in range(1000):
+            pass
+        return "untouched"
+
+    actor = start(guarded)
+    assert ready.wait(PATIENCE)
+    deadline = time.monotonic() + PATIENCE
+    with guards[0]._lock:
+        go.set()
+        while not leaves(actor):
+            assert time.monotonic() < deadline
+        limiting._raise_in_thread(actor.ident, TaskCancelled)
+    assert actor.finish() == "untouched"
 
 
 # -- coroutines ----------------------------------------------------------------------------------------------------------------

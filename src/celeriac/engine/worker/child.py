@@ -204,9 +204,11 @@ class Child:
         if now - self.compared < COMPARE_EVERY:
             return
         self.compared = now
+        with self._lock:
+            known = set(self.in_flight)  # first: what ends from here on is in it, what ended before is settled or seen waiting
         with self.completer.quiet() as settled:
             # While an outcome is on its way, the broker still believes in a claim that is over.
-            unknown = self.broker.held(self.id) - self.in_flight if settled else set()
+            unknown = self.broker.held(self.id) - known if settled else set()
             if unknown:
                 self.broker.release(unknown)
 

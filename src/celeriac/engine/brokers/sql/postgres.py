@@ -1,7 +1,6 @@
 """PostgreSQL (psycopg 3): SKIP LOCKED, whole batches in one statement, READ COMMITTED.
 
-A claim may be lost by a crash of the server without harm (its jobs are still waiting, and the old token is refused), so it
-does not wait for the disk. Pushes, settles and begins do.
+Every write waits for the disk, claims too: a claim that a crash of the server forgot would run its job a second time.
 """
 
 from __future__ import annotations
@@ -20,9 +19,8 @@ from celeriac.engine.outcome import Outcome
 
 # The child's row is locked first and shared: a rescue of this child either waits until this claim is committed, and then sees
 # what it took, or comes first, and then this claim finds the child dead. FOR SHARE is what makes the two exclude each other.
-# ``set_config`` makes just this transaction's commit asynchronous.
 CLAIM = """with self as materialized (
-        select set_config('synchronous_commit', 'off', true) from celeriac_child where id = %s and alive for share),
+        select id from celeriac_child where id = %s and alive for share),
     picked as materialized (
         select job from celeriac_live
         where state = 'waiting' and queue = %s and exists (select 1 from self)
