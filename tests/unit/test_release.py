@@ -26,8 +26,8 @@ class Watched(MemoryBroker):
         self.begun: list[Token] = []
 
     def begin(self, tokens: object, once: bool = False) -> set[Token]:
-        self.begun += tokens  # type: ignore[arg-type]
-        return super().begin(tokens, once)  # type: ignore[arg-type]
+        self.begun += tokens  # type: ignore[arg-type]  # a stand-in with the one method that is called
+        return super().begin(tokens, once)  # type: ignore[arg-type]  # a stand-in with the one method that is called
 
     def held(self, child: str) -> set[Token]:
         found = super().held(child)
