@@ -21,7 +21,7 @@ def info() -> WorkerInfo:
 
 def options(**fields: object) -> WorkerOptions:
     defaults = {"name": "celeriac@host", "summary": ["  broker  django://default (SQLite)"], "tasks": ["shop.tasks.pack"]}
-    return WorkerOptions(**{**defaults, **fields})  # type: ignore[arg-type]  # a stand-in for the stream
+    return WorkerOptions(**{**defaults, **fields})  # type: ignore[arg-type]  # fields of several types
 
 
 def test_it_says_who_what_is_connected_what_is_served_and_how_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
