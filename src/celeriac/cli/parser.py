@@ -108,7 +108,7 @@ def worker_options(parser: argparse.ArgumentParser) -> None:
     add("-P", "--pool", type=pool, metavar="POOL", help=f"{', '.join(POOLS)} (prefork)")
     add("-Q", "--queues", type=names, metavar="A,B", help="serve only these queues")
     add("-X", "--exclude-queues", type=names, metavar="A,B", help="serve all but these queues")
-    add("-n", "--hostname", metavar="NAME", help="the worker's name; %%h is the host, %%n the name before @, %%d the domain")
+    add("-n", "--hostname", metavar="NAME", help="the worker's name; %%h is the host, %%n its first part, %%d the domain")
     add("--time-limit", type=seconds, metavar="S", help="kill a job after so many seconds")
     add("--soft-time-limit", type=seconds, metavar="S", help="raise SoftTimeLimitExceeded inside it after so many")
     add("--max-tasks-per-child", type=positive, metavar="N", help="replace a child after N jobs")
