@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from statistics import quantiles
 
 from django.db import connection
 
-from benchmarks.tasks import no_op
+from benchmarks.tasks import clock_in, no_op
 
 PATIENCE = 300.0
 """Seconds after which a queue that should drain counts as stuck."""
@@ -68,17 +68,37 @@ def enqueue(jobs: int) -> dict[str, float]:
 
 
 def latency(jobs: int) -> dict[str, float]:
-    """One job at a time on an idle worker: from ``delay()`` to the result in the caller's hands."""
+    """One job at a time on an idle worker: from ``delay()`` to the body's first line, and to the result in the caller's hands."""
+    count = max(100, min(jobs // 100, 500))
     with worker():
-        no_op.delay(0, "warm").get(timeout=60)
-        taken = []
-        for number in range(max(100, min(jobs // 100, 500))):
-            begun = time.perf_counter()
-            no_op.delay(number, "abc").get(timeout=30)
-            taken.append((time.perf_counter() - begun) * 1000)
-            time.sleep(0.02)
-    cuts = quantiles(taken, n=100)
-    return {"round trip p50, ms": cuts[49], "round trip p99, ms": cuts[98]}
+        clock_in.delay().get(timeout=60)
+        return {
+            **_percentiles("start", [_start() for _ in range(count)]),
+            **_percentiles("round trip", [_round_trip() for _ in range(count)]),
+        }
+
+
+def _start() -> float:
+    """Return the milliseconds until the body began, with nobody waiting for its result; then let the worker go idle."""
+    called = time.time()
+    result = clock_in.delay()
+    time.sleep(0.02)
+    began: float = result.get(timeout=30)
+    return (began - called) * 1000
+
+
+def _round_trip() -> float:
+    """Return the milliseconds until the result was here; then let the worker go idle."""
+    called = time.perf_counter()
+    clock_in.delay().get(timeout=30)
+    back = time.perf_counter()
+    time.sleep(0.02)
+    return (back - called) * 1000
+
+
+def _percentiles(name: str, milliseconds: Sequence[float]) -> dict[str, float]:
+    cuts = quantiles(milliseconds, n=100)
+    return {f"{name} p50, ms": cuts[49], f"{name} p99, ms": cuts[98]}
 
 
 WORKLOADS: Mapping[str, Callable[[int], dict[str, float]]] = {"drain": drain, "enqueue": enqueue, "latency": latency}

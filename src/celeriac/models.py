@@ -161,16 +161,17 @@ class Child(models.Model):
 
 
 class IdleChild(models.Model):
-    """A child that waits for jobs of a queue and wants to be woken (PostgreSQL, MySQL; SQLite wakes through sockets)."""
+    """A child that waits for jobs and wants to be woken (PostgreSQL, MySQL; SQLite wakes through sockets).
+
+    One row a child, whatever it listens to: who takes the row to wake it for one queue takes it off all of them.
+    """
 
     id = models.BigAutoField(primary_key=True)
-    child = models.CharField(max_length=36)
-    queue = models.CharField(max_length=MAX_ID)
+    child = models.CharField(max_length=36, unique=True)
+    queues = models.TextField()  # a JSON list
 
     class Meta:
         db_table = "celeriac_idle"
-        constraints: ClassVar = [models.UniqueConstraint("queue", "child", name="celeriac_idle_unique")]
-        indexes: ClassVar = [models.Index("child", name="celeriac_idle_child")]
 
 
 class Waiter(models.Model):

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 def tune(apps: Any, schema_editor: Any) -> None:
-    """PostgreSQL: leave room for the one update a record gets, and clean the table that claims scan before it bloats."""
+    """PostgreSQL: room for the one update a record gets, a clean table for claims to scan, no disk for who sleeps."""
     if schema_editor.connection.vendor != "postgresql":
         return
     schema_editor.execute("ALTER TABLE celeriac_job SET (fillfactor = 75)")
@@ -14,6 +14,10 @@ def tune(apps: Any, schema_editor: Any) -> None:
         "ALTER TABLE celeriac_live SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,"
         " autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000)"
     )
+    # Who is idle and who waits is known anew a second later, so these two need not outlive a crash of the server: without
+    # a log their writes wait for no disk, which halves the way from an idle worker's wake-up to the job.
+    schema_editor.execute("ALTER TABLE celeriac_idle SET UNLOGGED")
+    schema_editor.execute("ALTER TABLE celeriac_waiter SET UNLOGGED")
 
 
 class Migration(migrations.Migration):
@@ -123,13 +127,11 @@ class Migration(migrations.Migration):
             name="IdleChild",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("child", models.CharField(max_length=36)),
-                ("queue", models.CharField(max_length=255)),
+                ("child", models.CharField(max_length=36, unique=True)),
+                ("queues", models.TextField()),
             ],
             options={
                 "db_table": "celeriac_idle",
-                "indexes": [models.Index(models.F("child"), name="celeriac_idle_child")],
-                "constraints": [models.UniqueConstraint(models.F("queue"), models.F("child"), name="celeriac_idle_unique")],
             },
         ),
         migrations.CreateModel(

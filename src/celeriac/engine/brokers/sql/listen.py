@@ -1,6 +1,6 @@
 """Wake-ups by PostgreSQL's LISTEN and NOTIFY.
 
-A NOTIFY halves the speed of a small transaction, so it is sent only to those who sleep: a child that goes idle writes rows into
+A NOTIFY halves the speed of a small transaction, so it is sent only to those who sleep: a child that goes idle writes a row into
 ``celeriac_idle``, claims once more, and sleeps; a producer takes such a row after its COMMIT and notifies that child alone.
 """
 
@@ -13,16 +13,18 @@ from typing import Any
 
 from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, OwnConnection, typed_errors
 from celeriac.engine.brokers.sql.dialect import Dialect
+from celeriac.engine.brokers.sql.rows import to_json
 
 KEEPERS = "celeriac_keepers"
 WAITERS = "celeriac_waiters"
 
-ARM = "insert into celeriac_idle (child, queue) select %s::text, unnest(%s::text[]) on conflict do nothing"
+ARM = "insert into celeriac_idle (child, queues) values (%s, %s) on conflict (child) do nothing returning id"
 DISARM = "delete from celeriac_idle where child = %s"
+# A queue's name is sought as JSON writes it, between its quotes, so that no name is found inside another one.
 WAKE = """with idle as (
-        select id from celeriac_idle where (queue = %s or %s) limit %s for update skip locked),
-    woken as (delete from celeriac_idle i using idle where i.id = idle.id returning i.child)
-    select pg_notify('celeriac_' || replace(child, '-', ''), ''), set_config('synchronous_commit', 'off', true) from woken"""
+        select id from celeriac_idle where (strpos(queues, %s) > 0 or %s) limit %s for update skip locked),
+    woken as (delete from celeriac_idle i using idle where i.id = idle.id returning i.child, i.id)
+    select pg_notify('celeriac_' || replace(child, '-', ''), id::text) from woken"""
 
 
 class ListenWake:
@@ -35,6 +37,8 @@ class ListenWake:
         self._connection = connection
         self._channel = ""
         self._listening: Any = None
+        self._armed = ""
+        """The number of our row in ``celeriac_idle``, until we know that somebody took it to wake us."""
 
     # -- receiving: only on a private connection, which stays open -------------------------------------------------------------
 
@@ -57,11 +61,15 @@ class ListenWake:
     def arm(self, child: str, queues: Sequence[str]) -> None:
         self._listen("celeriac_" + child.replace("-", ""))
         with self._typed():
-            self._connection.run(ARM, (child, list(queues)))
+            row = self._connection.fetch(ARM, (child, to_json(queues).decode()))
+        self._armed = str(row[0][0]) if row else "unknown"
 
     def disarm(self, child: str) -> None:
+        if not self._armed:
+            return  # who woke us took the row: the next claim need not wait for that statement
         with self._typed():
             self._connection.run(DISARM, (child,))
+        self._armed = ""
 
     def watch(self) -> None:
         self._listen(KEEPERS)
@@ -72,7 +80,10 @@ class ListenWake:
             return False
         assert isinstance(self._connection, OwnConnection)
         with self._typed(), self._connection.errors:  # a server that went away makes the descriptor readable, too
-            return sum(1 for _ in self._listening.notifies(timeout=0)) > 0
+            woken = [notify.payload for notify in self._listening.notifies(timeout=0)]
+        if self._armed in woken:
+            self._armed = ""
+        return bool(woken)
 
     def changed(self) -> bool:
         return True  # there is nothing cheaper to look at than the claim itself
@@ -81,7 +92,7 @@ class ListenWake:
 
     def wake(self, queues: Mapping[str, int]) -> None:
         for queue, jobs in queues.items():
-            self._connection.fetch(WAKE, (queue, not queue, jobs))
+            self._connection.fetch(WAKE, (to_json(queue).decode(), not queue, jobs))
 
     def wake_keepers(self) -> None:
         self._connection.fetch("select pg_notify(%s, '')", (KEEPERS,))
