@@ -12,7 +12,7 @@ help: ## List the targets
 
 demo: ## Run the demo site with a scripted visit (ONCE=1: end after it)
 	@$(PYTHON) tools/environment.py demo
-	@$(VENV)/python example/demo.py $(if $(ONCE),--once)
+	@$(VENV)/python -m celeriac demo $(if $(ONCE),--once)
 
 test: ## Run the tests on every Python and Django found (ARGS="-k name")
 	@$(PYTHON) tools/suite.py $(ARGS)

@@ -12,7 +12,7 @@ def main() -> None:
     environment = default()
     environment.ensure("demo")
     picture = ROOT / "docs" / "demo.svg"
-    done = subprocess.run([environment.python, "example/demo.py", "--once", "--svg", picture], cwd=ROOT, check=False)
+    done = subprocess.run([environment.python, "-m", "celeriac", "demo", "--once", "--svg", picture], cwd=ROOT, check=False)
     raise SystemExit(done.returncode)
 
 

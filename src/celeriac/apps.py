@@ -7,7 +7,11 @@ from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import global_settings
 from django.core.signals import setting_changed
+from django.utils.translation import get_language
+
+from celeriac.engine.translation import of_environment, take_language_from
 
 
 class CeleriacConfig(AppConfig):
@@ -21,6 +25,7 @@ class CeleriacConfig(AppConfig):
         """Import the ``tasks`` module of each installed app, unless the project's own app says what to import."""
         from celeriac.current import current_app
 
+        take_language_from(_language)
         setting_changed.connect(_setting_changed, dispatch_uid="celeriac")
         if find_spec("celeriac.checks") is not None:
             import_module("celeriac.checks").register_all()
@@ -28,6 +33,12 @@ class CeleriacConfig(AppConfig):
         if not app.discovers:
             app.autodiscover_tasks()
         app.discover()
+
+
+def _language() -> str:
+    """Return the language of the moment: Django's, unless that is its default, which nobody chose."""
+    chosen = get_language() or ""
+    return of_environment() if chosen == global_settings.LANGUAGE_CODE else chosen
 
 
 def _setting_changed(*, setting: str, **_: Any) -> None:

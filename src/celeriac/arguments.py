@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from celeriac.engine.translation import gettext as _
+
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -39,7 +41,11 @@ class ArgumentCheck:
         try:
             self.signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{self._name}{self.signature} cannot be called so: {error}") from None
+            raise TypeError(
+                _("{name}{signature} cannot be called so: {error}").format(
+                    name=self._name, signature=self.signature, error=error
+                )
+            ) from None
 
     def _fits(self, count: int, names: AbstractSet[str]) -> bool:
         """Return whether the usual call with keywords is fine; False where only ``Signature.bind`` can tell."""

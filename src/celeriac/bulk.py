@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from celeriac.calling import build_job, publish
 from celeriac.canvas import Signature
+from celeriac.engine.translation import gettext as _
 
 if TYPE_CHECKING:
     from celeriac.result import AsyncResult
@@ -22,7 +23,7 @@ def enqueue_bulk(task: Task[Any, R], items: Iterable[Any], options: dict[str, An
     """
     if options.get("task_id") is not None:
         raise TypeError(
-            "bulk() makes several jobs, so it takes no task_id. A signature may carry one: task.s(1).set(task_id=...)."
+            _("bulk() makes several jobs, so it takes no task_id. A signature may carry one: task.s(1).set(task_id=...).")
         )
     calls = [_call(task, index, item, options) for index, item in enumerate(items)]
     app = task.app
@@ -43,14 +44,16 @@ def _call(task: Task[Any, Any], index: int, item: Any, options: dict[str, Any]) 
         if isinstance(item, list | tuple):
             return (*task._checked(tuple(item), {}), options)
     except TypeError as error:
-        raise TypeError(f"bulk: item {index}: {error}") from None
+        raise TypeError(_("bulk: item {index}: {error}").format(index=index, error=error)) from None
     raise TypeError(
-        f"bulk: item {index} is {item!r}; expected a tuple of positional arguments such as ({item!r},), a dict of keyword"
-        " arguments, or a signature."
+        _(
+            "bulk: item {index} is {item!r}; expected a tuple of positional arguments such as ({item!r},), a dict"
+            " of keyword arguments, or a signature."
+        ).format(index=index, item=item)
     )
 
 
 def _call_of(task: Task[Any, Any], item: Signature, options: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
     if item.task != task.name:
-        raise TypeError(f"a signature of {item.task}, not of {task.name}")
+        raise TypeError(_("a signature of {task}, not of {name}").format(task=item.task, name=task.name))
     return (*task._checked(tuple(item.args), item.kwargs), {**options, **item.options})

@@ -14,6 +14,7 @@ from celeriac.engine.codec import encode_payload, plain_headers
 from celeriac.engine.ids import new_id
 from celeriac.engine.job import Job, State
 from celeriac.engine.request import iso, running_request
+from celeriac.engine.translation import gettext as _
 
 if TYPE_CHECKING:
     from celeriac.app import Celery
@@ -42,7 +43,7 @@ class Plan:
         for limit in ("time_limit", "soft_time_limit"):
             own.pop(limit, None)  # the worker reads these from the task itself
         self.dynamic = app.router.dynamic
-        route = _EMPTY if self.dynamic else app.router.options(name, (), {}, own, task)
+        route = _EMPTY if self.dynamic else _route(app, name, (), {}, own, task)
         self.base: dict[str, Any] = {**route, **own}
         settings = app.settings
         self.simple = not self.dynamic and not any(key in self.base for key in ("expires", *_EMBEDDED))
@@ -50,6 +51,7 @@ class Plan:
         self.priority = opts.priority_of(self.base, settings)
 
 
+_OF_TASK = frozenset({"time_limit", "soft_time_limit", "ignore_result"})
 _EMBEDDED = ("time_limit", "soft_time_limit", "ignore_result", "link", "link_error")
 
 
@@ -96,7 +98,7 @@ def _build_with_options(app: Celery, plan: Plan, call: _Call) -> Job:
     settings = app.settings
     merged = {**plan.base, **{key: value for key, value in options.items() if value is not None}}
     if plan.dynamic:
-        merged = {**app.router.options(name, args, kwargs, merged, task), **merged}
+        merged = {**_route(app, name, args, kwargs, merged, task), **merged}
     limit = settings.max_payload_bytes if marks is None else sys.maxsize
     now = app.clock.wall()
     run_at = opts.run_at_of(merged, now, settings)
@@ -115,6 +117,14 @@ def _build_with_options(app: Celery, plan: Plan, call: _Call) -> Job:
         group=merged.get("group_id"),
         position=merged.get("group_index"),
     )
+
+
+def _route(
+    app: Celery, name: str, args: Any, kwargs: Any, options: Mapping[str, Any], task: Task[Any, Any] | None
+) -> dict[str, Any]:
+    """Return what ``task_routes`` says of a call, without what the task itself decides: the worker asks the task for that."""
+    found = app.router.options(name, args, kwargs, options, task)
+    return {option: value for option, value in found.items() if option not in _OF_TASK or getattr(task, option, None) is None}
 
 
 def embedded(
@@ -151,7 +161,9 @@ def _signature_dict(signature: Any) -> dict[str, Any]:
         return dict(signature)
     if hasattr(signature, "s") and hasattr(signature, "name"):  # a task itself
         return dict(signature.s())
-    raise TypeError(f"link and link_error take signatures, such as task.s(1); this is {signature!r}.")
+    raise TypeError(
+        _("link and link_error take signatures, such as task.s(1); this is {signature!r}.").format(signature=signature)
+    )
 
 
 # -- handing over ----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from celeriac.engine.brokers.base import Cancel, Pause, Purge, Resume, Unpark
+from celeriac.engine.translation import gettext as _
 from celeriac.exceptions import NotInThisVersion
 
 if TYPE_CHECKING:
@@ -56,5 +57,7 @@ class Control:
         if name.startswith("_"):
             raise AttributeError(name)
         raise NotInThisVersion(
-            f"app.control.{name} is not in this version; there are revoke, terminate, purge, pause, resume and unpark."
+            _(
+                "app.control.{name} is not in this version; there are revoke, terminate, purge, pause, resume and unpark."
+            ).format(name=name)
         )

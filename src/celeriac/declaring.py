@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar,
 from celeriac import options as opts
 from celeriac.current import current_app, share
 from celeriac.engine.errors import did_you_mean
+from celeriac.engine.translation import gettext as _
 from celeriac.exceptions import CeleryWarning, NotInThisVersion
+from celeriac.rates import seconds_apart
 from celeriac.task import Task
 from celeriac.task.options import TaskOptions
 from celeriac.transactional import refuse_async
@@ -35,9 +37,9 @@ def make_task(function: Callable[..., Any], app: Celery | None, options: dict[st
     Raises ``TypeError`` for what is no function, or is a task already; ``ValueError`` for options that contradict each other.
     """
     if isinstance(function, Task):
-        raise TypeError(f"{function.name} is a task already: a task decorator was applied twice.")
+        raise TypeError(_("{name} is a task already: a task decorator was applied twice.").format(name=function.name))
     if not callable(function):
-        raise TypeError(f"A task is made of a function, not of {function!r}.")
+        raise TypeError(_("A task is made of a function, not of {function!r}.").format(function=function))
     base = options.pop("base", None) or (app.Task if app is not None else current_app().Task)
     name = options.pop("name", None) or task_name(app, function.__name__, function.__module__)
     bind = options.pop("bind", False)
@@ -68,27 +70,51 @@ def task_name(app: Celery | None, name: str, module: str) -> str:
 
 def _check(name: str, function: Callable[..., Any], base: type[Any], options: dict[str, Any]) -> None:
     if options.pop("pydantic", False):
-        raise NotInThisVersion(f"{name}: pydantic=True is not in this version. Call Model.model_validate(...) in the task.")
-    for retries in ("max_retries",):
-        value = options.get(retries)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-            raise ValueError(f"{name}: {retries} is {value!r}; expected a whole number from 0 up, or None for ever.")
-    for limit in ("time_limit", "soft_time_limit"):
-        options.update({limit: opts.limit(limit, options[limit])} if limit in options else {})
-    opts.check_limits(options.get("soft_time_limit"), options.get("time_limit"))
-    for kinds in ("autoretry_for", "dont_autoretry_for", "throws"):
-        if kinds in options:
-            options[kinds] = _exceptions(name, kinds, options[kinds])
+        raise NotInThisVersion(
+            _("{name}: pydantic=True is not in this version. Call Model.model_validate(...) in the task.").format(name=name)
+        )
+    check_options(name, options)
     if options.get("transactional", getattr(base, "transactional", False)):
         refuse_async(name, function)
     _warn_of_typos(name, base, options)
+
+
+def check_options(name: str, options: dict[str, Any]) -> None:
+    """Bring a task's options into the form it keeps. Raises ``ValueError`` or ``TypeError`` for what cannot be."""
+    for retries in ("max_retries",):
+        value = options.get(retries)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            raise ValueError(
+                _("{name}: {retries} is {value!r}; expected a whole number from 0 up, or None for ever.").format(
+                    name=name, retries=retries, value=value
+                )
+            )
+    for limit in ("time_limit", "soft_time_limit"):
+        options.update({limit: opts.limit(limit, options[limit])} if limit in options else {})
+    opts.check_limits(options.get("soft_time_limit"), options.get("time_limit"))
+    _check_rate(name, options.get("rate_limit"))
+    for kinds in ("autoretry_for", "dont_autoretry_for", "throws"):
+        if kinds in options:
+            options[kinds] = _exceptions(name, kinds, options[kinds])
+
+
+def _check_rate(name: str, rate: Any) -> None:
+    """Raise ``ValueError`` for a rate limit that is none."""
+    try:
+        seconds_apart(rate)
+    except ValueError as error:
+        raise ValueError(
+            _("{name}: rate_limit is {rate!r}; expected {error}.").format(name=name, rate=rate, error=error)
+        ) from None
 
 
 def _exceptions(name: str, option: str, value: Any) -> tuple[type[BaseException], ...]:
     several = (value,) if isinstance(value, type) else tuple(value or ())
     for kind in several:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
-            raise TypeError(f"{name}: {option} holds {kind!r}; expected exception classes.")
+            raise TypeError(
+                _("{name}: {option} holds {kind!r}; expected exception classes.").format(name=name, option=option, kind=kind)
+            )
     return several
 
 

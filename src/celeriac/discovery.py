@@ -53,5 +53,11 @@ def import_related(package: str, related_name: str | None) -> Any:
     if not related_name:
         return found
     name = f"{package}.{related_name}"
-    is_there = hasattr(found, "__path__") and importlib.util.find_spec(name) is not None
-    return importlib.import_module(name) if is_there else None
+    return importlib.import_module(name) if hasattr(found, "__path__") and _exists(name) else None
+
+
+def _exists(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the way in which install_as_celery() says no
+        return False

@@ -9,8 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from celeriac import states
+from celeriac.engine.attempt.attempt import Attempt
+from celeriac.engine.attempt.failure import format_traceback
+from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.job import Job, State
-from celeriac.engine.worker.attempt import Attempt, AttemptRunner, format_traceback
 from celeriac.result import EagerResult
 from celeriac.transactional import eager_transaction
 

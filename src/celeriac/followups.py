@@ -6,6 +6,7 @@ derived from the job's id, so that a settle done twice makes no second one.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -14,13 +15,15 @@ from celeriac.arguments import takes_only_one
 from celeriac.calling import build_job
 from celeriac.canvas import Signature, signature
 from celeriac.current import current_app
+from celeriac.engine.attempt.attempt import Attempt
 from celeriac.engine.codec import decode_failure, encode_failure
 from celeriac.engine.ids import derived_id
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Failure
 from celeriac.engine.request import Request
-from celeriac.engine.worker.attempt import Attempt, logger
 from celeriac.rebuild import exception_from
+
+logger = logging.getLogger("celeriac.attempt")
 
 ERRBACK = "errback"
 """Marks, in what travels with the arguments, a job whose arguments ``prepare`` turns into objects."""

@@ -96,6 +96,7 @@ class LiveJob(models.Model):
     charges = models.SmallIntegerField(db_default=0)
     begun = models.DateTimeField(null=True)
     once = models.BooleanField(db_default=False)
+    revoked = models.BooleanField(db_default=False)
     doomed = models.BooleanField(db_default=False)
 
     class Meta:
@@ -198,6 +199,32 @@ class Queue(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Rate(models.Model):
+    """A task with a rate limit: when its next free turn is and, where somebody set a rate at run time, seconds between turns."""
+
+    task = models.CharField(max_length=MAX_ID, primary_key=True)
+    apart = models.FloatField(null=True)
+    next = models.DateTimeField()
+
+    class Meta:
+        db_table = "celeriac_rate"
+
+    def __str__(self) -> str:
+        return self.task
+
+
+class Turn(models.Model):
+    """When a job that a rate limit put off may run, and which attempt of it (by the number of those ended)."""
+
+    job = models.BigIntegerField(primary_key=True)
+    task = models.CharField(max_length=MAX_ID)
+    attempt = models.IntegerField()
+    due = models.DateTimeField()
+
+    class Meta:
+        db_table = "celeriac_turn"
 
 
 class Leader(models.Model):

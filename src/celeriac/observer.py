@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from celeriac import signals
 from celeriac.current import current_app
+from celeriac.engine.attempt.attempt import Attempt
+from celeriac.engine.attempt.failure import ExceptionInfo
 from celeriac.engine.clock import Clock
 from celeriac.engine.job import State
 from celeriac.engine.request import Request
-from celeriac.engine.worker.attempt import Attempt, ExceptionInfo
 
 
 class SignalObserver:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from celeriac.conf import Settings
 from celeriac.engine.errors import did_you_mean
+from celeriac.engine.translation import gettext as _
 from celeriac.exceptions import NotInThisVersion, QueueNotFound
 
 USED = frozenset({
@@ -43,16 +44,24 @@ def refuse_unknown(options: Mapping[str, Any]) -> None:
             continue
         if name in WORKFLOW:
             if options[name]:
-                raise NotInThisVersion(f"The option {name!r} belongs to workflows, and these are not in this version.")
+                raise NotInThisVersion(
+                    _("The option {name!r} belongs to workflows, and these are not in this version.").format(name=name)
+                )
             continue
-        raise TypeError(f"There is no option {name!r} for a call of a task.{did_you_mean(name, USED)}")
+        raise TypeError(
+            _("There is no option {name!r} for a call of a task.{hint}").format(name=name, hint=did_you_mean(name, USED))
+        )
 
 
 def text(option: str, value: Any) -> str:
     """Return an id or a name as every broker can keep it."""
     named = str(value)
     if not 0 < len(named) <= MAX_NAME or "\x00" in named or not _is_unicode(named):
-        raise ValueError(f"{option} is {_shortened(named)!r}; expected 1 to {MAX_NAME} characters, without NUL.")
+        raise ValueError(
+            _("{option} is {named!r}; expected 1 to {max_name} characters, without NUL.").format(
+                option=option, named=_shortened(named), max_name=MAX_NAME
+            )
+        )
     return named
 
 
@@ -78,7 +87,9 @@ def queue_of(options: Mapping[str, Any], settings: Settings) -> str:
     queue = text("queue", getattr(chosen, "name", chosen))
     if not settings.create_missing_queues and queue not in settings.queues and queue != settings.default_queue:
         known = [settings.default_queue, *settings.queues]
-        raise QueueNotFound(f"There is no queue {queue!r} in CELERY_TASK_QUEUES.{did_you_mean(queue, known)}")
+        raise QueueNotFound(
+            _("There is no queue {queue!r} in CELERY_TASK_QUEUES.{hint}").format(queue=queue, hint=did_you_mean(queue, known))
+        )
     return queue
 
 
@@ -88,7 +99,11 @@ def priority_of(options: Mapping[str, Any], settings: Settings) -> int:
     if priority is None:
         priority = settings.default_priority
     if not isinstance(priority, int) or isinstance(priority, bool) or priority not in PRIORITIES:
-        raise ValueError(f"priority is {priority!r}; expected a whole number from -100 to 100, higher for more urgent.")
+        raise ValueError(
+            _("priority is {priority!r}; expected a whole number from -100 to 100, higher for more urgent.").format(
+                priority=priority
+            )
+        )
     return -priority if settings.reverse_priority else priority
 
 
@@ -105,7 +120,11 @@ def moment(option: str, value: Any, now: float, settings: Settings) -> float:
     if isinstance(value, datetime):
         return (value.replace(tzinfo=ZoneInfo(settings.timezone)) if value.tzinfo is None else value).timestamp()
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise ValueError(f"{option} is {value!r}; expected seconds from now, a timedelta, a datetime or its ISO 8601 text.")
+        raise ValueError(
+            _("{option} is {value!r}; expected seconds from now, a timedelta, a datetime or its ISO 8601 text.").format(
+                option=option, value=value
+            )
+        )
     return now + value
 
 
@@ -114,7 +133,9 @@ def _parsed(option: str, value: str) -> datetime:
         return datetime.fromisoformat(value)
     except ValueError:
         raise ValueError(
-            f"{option} is {value!r}; expected a date and time in ISO 8601, such as 2026-11-21T04:39:50+00:00."
+            _("{option} is {value!r}; expected a date and time in ISO 8601, such as 2026-11-21T04:39:50+00:00.").format(
+                option=option, value=value
+            )
         ) from None
 
 
@@ -123,13 +144,17 @@ def run_at_of(options: Mapping[str, Any], now: float, settings: Settings) -> flo
     countdown = options.get("countdown")
     if countdown:
         if isinstance(countdown, str | datetime):
-            raise ValueError(f"countdown is {countdown!r}; expected seconds. A date and time is given as eta.")
+            raise ValueError(
+                _("countdown is {countdown!r}; expected seconds. A date and time is given as eta.").format(countdown=countdown)
+            )
         due = moment("countdown", countdown, now, settings)
     elif options.get("eta") is not None:
         eta = options["eta"]
         if not isinstance(eta, str | datetime):
             raise ValueError(
-                f"eta is {eta!r}; expected a datetime or its ISO 8601 text. Seconds from now are given as countdown."
+                _("eta is {eta!r}; expected a datetime or its ISO 8601 text. Seconds from now are given as countdown.").format(
+                    eta=eta
+                )
             )
         due = moment("eta", eta, now, settings)
     else:
@@ -150,11 +175,15 @@ def limit(option: str, value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
-        raise ValueError(f"{option} is {value!r}; expected a number of seconds.")
+        raise ValueError(_("{option} is {value!r}; expected a number of seconds.").format(option=option, value=value))
     return float(value) or None
 
 
 def check_limits(soft: float | None, hard: float | None) -> None:
     """Raise ``ValueError`` for a soft limit that would never be reached."""
     if soft and hard and soft > hard:
-        raise ValueError(f"soft_time_limit ({soft:g} s) must be less than or equal to time_limit ({hard:g} s).")
+        raise ValueError(
+            _("soft_time_limit ({soft:g} s) must be less than or equal to time_limit ({hard:g} s).").format(
+                soft=soft, hard=hard
+            )
+        )

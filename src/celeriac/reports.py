@@ -6,6 +6,7 @@ from typing import Any
 
 from celeriac.engine.codec import tagged
 from celeriac.engine.request import Request, running_request
+from celeriac.engine.translation import gettext as _
 
 
 def progress(done: float, total: float | None = None, message: str = "") -> None:
@@ -34,5 +35,5 @@ def report(request: Request, news: dict[str, Any]) -> None:
 
 def _number(name: str, value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"progress: {name} is {value!r}; expected a number.")
+        raise TypeError(_("progress: {name} is {value!r}; expected a number.").format(name=name, value=value))
     return value

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from celeriac.engine.translation import gettext as _
+
 CronField = str | int | Iterable[int]
 
 
@@ -29,7 +31,9 @@ class schedule(BaseSchedule):  # noqa: N801 - Celery's public name
     ) -> None:
         every = run_every if isinstance(run_every, timedelta) else timedelta(seconds=run_every or 0)
         if every < timedelta(0):
-            raise ValueError(f"run_every is {run_every!r}; expected a duration that is not negative.")
+            raise ValueError(
+                _("run_every is {run_every!r}; expected a duration that is not negative.").format(run_every=run_every)
+            )
         vars(self).update(run_every=every, relative=relative)
 
     @property
@@ -70,7 +74,11 @@ class crontab(BaseSchedule):  # noqa: N801 - Celery's public name
         """Return the schedule of a line of a crontab file: ``minute hour day_of_month month_of_year day_of_week``."""
         fields = crontab.split()
         if len(fields) != 5:
-            raise ValueError(f"{crontab!r} has {len(fields)} fields; a crontab line has 5: minute hour day month weekday.")
+            raise ValueError(
+                _("{crontab!r} has {fields} fields; a crontab line has 5: minute hour day month weekday.").format(
+                    crontab=crontab, fields=len(fields)
+                )
+            )
         minute, hour, day_of_month, month_of_year, day_of_week = fields
         return cls(minute, hour, day_of_week, day_of_month, month_of_year)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from celeriac.engine.errors import ImproperlyConfigured
+from celeriac.engine.translation import gettext as _
 
 if TYPE_CHECKING:
     from celeriac.conf import Settings
@@ -24,8 +25,10 @@ def refuse_async(name: str, function: Callable[..., Any]) -> None:
 
     if is_async(function):
         raise TypeError(
-            f"{name} is async def, so it cannot be transactional: a database transaction belongs to one thread, and"
-            " coroutines share theirs. Make it a plain def, or drop transactional=True."
+            _(
+                "{name} is async def, so it cannot be transactional: a database transaction belongs to one thread,"
+                " and coroutines share theirs. Make it a plain def, or drop transactional=True."
+            ).format(name=name)
         )
 
 
@@ -51,8 +54,10 @@ def check_transactional(task: Task[Any, Any], settings: Settings) -> None:
         return
     if not settings.broker_url.startswith("django:"):
         raise ImproperlyConfigured(
-            f"{task.name} is transactional, and the queue is not in a Django database: body and settling cannot share a"
-            ' transaction. Set CELERY_BROKER_URL = "django://default", or drop transactional=True.'
+            _(
+                "{name} is transactional, and the queue is not in a Django database: body and settling cannot share a"
+                ' transaction. Set CELERY_BROKER_URL = "django://default", or drop transactional=True.'
+            ).format(name=task.name)
         )
     _limit_on_sqlite(task, urlsplit(settings.broker_url).netloc or "default")
 
@@ -67,7 +72,9 @@ def _limit_on_sqlite(task: Task[Any, Any], alias: str) -> None:
         task.time_limit = patience * 0.8
     elif task.time_limit >= patience:
         raise ImproperlyConfigured(
-            f"{task.name} is transactional with a time limit of {task.time_limit:g} s. On SQLite its body holds the only write"
-            f" lock, and others wait {patience:g} s for it (OPTIONS['timeout'] of DATABASES[{alias!r}])."
-            " Set a time_limit below that."
+            _(
+                "{name} is transactional with a time limit of {time_limit:g} s. On SQLite its body holds the only"
+                " write lock, and others wait {patience:g} s for it (OPTIONS['timeout'] of DATABASES[{alias!r}]). Set"
+                " a time_limit below that."
+            ).format(name=task.name, time_limit=task.time_limit, patience=patience, alias=alias)
         )

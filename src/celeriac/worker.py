@@ -6,10 +6,8 @@ import importlib
 import importlib.util
 import logging
 import os
-import socket
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,18 +19,20 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from celeriac import signals
 from celeriac.app import Celery
+from celeriac.cli import concurrency, neighbours
+from celeriac.cli.nodename import node_name
 from celeriac.cli.worker import Flags
+from celeriac.cli.workerlog import set_up_logging
 from celeriac.conf import Settings
 from celeriac.current import current_app
+from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.brokers.base import Unpark
 from celeriac.engine.brokers.factory import connect
 from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, SchemaMissing, did_you_mean
 from celeriac.engine.job import State
-from celeriac.engine.options import WorkerOptions
-from celeriac.engine.worker import logs
-from celeriac.engine.worker.attempt import AttemptRunner
+from celeriac.engine.options import HAS_FORK, WorkerOptions
+from celeriac.engine.translation import gettext as _
 from celeriac.engine.worker.attempt_log import AttemptLog
-from celeriac.engine.worker.joblog import JobLogHandler
 from celeriac.engine.worker.project import Project
 
 logger = logging.getLogger("celeriac.worker")
@@ -103,7 +103,7 @@ def load_project(flags: Flags) -> Project:
     set_up_logging(settings, flags)
     run_checks(app)
     options = options_for(app, settings, flags)
-    resume_parked(app, options)
+    look_at_broker(app, options)
     connections.close_all()
     return DjangoProject(app, options)
 
@@ -114,13 +114,15 @@ def find_app(name: str) -> Celery | None:
     ``proj`` finds ``proj.celery:app``, ``proj:celery_app`` and ``proj:app``; ``proj.queue:worker_app`` is taken as it is
     written.
     """
-    module_name, _, attribute = name.partition(":")
+    module_name, attribute = name.partition(":")[::2]
     module = _import(module_name, name)
     if attribute:
         found = getattr(module, attribute, None)
         if not isinstance(found, Celery):
             raise ImproperlyConfigured(
-                f"-A {name}: {module_name} has no Celery object called {attribute!r}.{did_you_mean(attribute, dir(module))}"
+                _("-A {name}: {module_name} has no Celery object called {attribute!r}.{hint}").format(
+                    name=name, module_name=module_name, attribute=attribute, hint=did_you_mean(attribute, dir(module))
+                )
             )
         return found
     return _app_in(module) or _app_of_package(module)
@@ -133,7 +135,9 @@ def _import(module_name: str, asked: str) -> ModuleType:
         if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
             raise
         raise ImproperlyConfigured(
-            f"-A {asked}: there is no module {error.name!r} to import from {Path.cwd()}.{_where_it_is(error.name)}"
+            _("-A {asked}: there is no module {name!r} to import from {folder}.{hint}").format(
+                asked=asked, name=error.name, folder=Path.cwd(), hint=_where_it_is(error.name)
+            )
         ) from None
 
 
@@ -141,8 +145,8 @@ def _where_it_is(name: str) -> str:
     """Return the command that goes to the folder that has the package, where it is near."""
     for folder in (*Path.cwd().parents[:2], *(child for child in Path.cwd().iterdir() if child.is_dir())):
         if (folder / name / "__init__.py").exists() or (folder / f"{name}.py").exists():
-            return f" Go to its folder first: cd {folder}"
-    return " Start the worker in the folder that has manage.py."
+            return _(" Go to its folder first: cd {folder}").format(folder=folder)
+    return _(" Start the worker in the folder that has manage.py.")
 
 
 def _app_in(module: ModuleType) -> Celery | None:
@@ -169,8 +173,10 @@ def set_up_django() -> None:
         found = _settings_of_manage_py(Path("manage.py"))
         if found is None:
             raise ImproperlyConfigured(
-                f"No Django settings: DJANGO_SETTINGS_MODULE is not set, -A names no project, and {Path.cwd()} has no"
-                " manage.py. Start the worker in the project's folder: cd <project> && celeriac -A <project> worker"
+                _(
+                    "No Django settings: DJANGO_SETTINGS_MODULE is not set, -A names no project, and {folder} has no"
+                    " manage.py. Start the worker in the project's folder: cd <project> && celeriac -A <project> worker"
+                ).format(folder=Path.cwd())
             )
         os.environ["DJANGO_SETTINGS_MODULE"] = found
     django.setup()
@@ -190,17 +196,6 @@ def _settings_of_manage_py(path: Path) -> str | None:
 # -- checking and options -----------------------------------------------------------------------------------------------------
 
 
-def set_up_logging(settings: Settings, flags: Flags) -> None:
-    """Send the log to standard error in the worker's form, unless the project connects to ``setup_logging``."""
-    if signals.setup_logging.receivers:
-        signals.setup_logging.send(sender=None, loglevel=flags.loglevel, logfile=None, format=flags.log_format, colorize=False)
-    elif settings.hijack_root_logger:
-        logs.configure(flags.loglevel, flags.log_format)
-    keep = JobLogHandler(settings.max_log_bytes)
-    keep.addFilter(lambda record: not record.name.startswith("celeriac."))  # what the worker says is not what the job says
-    logging.getLogger().addHandler(keep)
-
-
 def run_checks(app: Celery) -> None:
     """Run Django's system checks and say what the settings are worth. Raises ``ImproperlyConfigured`` for errors."""
     found = checks.run_checks()
@@ -217,14 +212,14 @@ def options_for(app: Celery, settings: Settings, flags: Flags) -> WorkerOptions:
     pool = flags.pool or settings.pool
     if pool in OTHER_POOLS:
         logger.warning("--pool %s: Celeriac runs such tasks in its %s pool.", pool, OTHER_POOLS[pool])
-    pool = OTHER_POOLS.get(pool, pool)
+    pool = forkable(OTHER_POOLS.get(pool, pool))
     app.conf.update(
         {name: getattr(flags, name) for name in ("time_limit", "soft_time_limit") if getattr(flags, name) is not None}
     )
     return WorkerOptions(
         name=node_name(flags.hostname),
         pool=pool,
-        concurrency=1 if pool == "solo" else flags.concurrency or settings.concurrency or os.cpu_count() or 2,
+        concurrency=concurrency.choose(pool, flags, settings),
         queues=queues_for(app, settings, flags),
         broker=settings.broker_url,
         tasks=sorted(name for name in app.registry if not name.startswith("celery.")),
@@ -235,8 +230,20 @@ def options_for(app: Celery, settings: Settings, flags: Flags) -> WorkerOptions:
         poison_limit=settings.poison_limit,
         keep=ages(settings),
         max_log_bytes=settings.max_log_bytes,
-        summary=[f"  broker  {describe_broker(settings.broker_url)}"],
+        summary=[_("  broker  {broker}").format(broker=describe_broker(settings.broker_url))],
     )
+
+
+def forkable(pool: str) -> str:
+    """Return ``pool``. Raises ``ImproperlyConfigured`` where it needs processes that this system cannot make."""
+    if pool == "prefork" and not HAS_FORK:
+        raise ImproperlyConfigured(
+            _(
+                "The pool prefork forks processes, which Windows cannot: start the worker with --pool threads or"
+                " --pool solo, or leave CELERY_WORKER_POOL unset."
+            )
+        )
+    return pool
 
 
 def ages(settings: Settings) -> dict[str, float]:
@@ -249,28 +256,11 @@ def ages(settings: Settings) -> dict[str, float]:
     return kept
 
 
-def node_name(given: str | None) -> str:
-    """Return the worker's name: Celery's ``name@host``, with %h, %n and %d filled in."""
-    host = socket.gethostname()
-    name, _, domain = host.partition(".")
-    text = (given or "celeriac@%h").replace("%h", host).replace("%n", name).replace("%d", domain)
-    return text if "@" in text else f"{text}@{host}"
-
-
 def declared_queues(app: Celery, settings: Settings) -> list[str]:
     """Return every queue the project names: the default one, ``task_queues``, the routes', and the tasks' own."""
-    of_tasks = (getattr(app.registry[name], "queue", None) for name in app.registry)
-    named = [settings.default_queue, *settings.queues, *(queue for queue in of_tasks if queue), *routed(settings.routes)]
-    return list(dict.fromkeys(named))
-
-
-def routed(routes: Any) -> Iterable[str]:
-    """Return the queues that ``task_routes`` names, as far as it is written down rather than computed."""
-    targets = routes.values() if isinstance(routes, dict) else ()
-    for target in targets:
-        queue = target.get("queue") if isinstance(target, dict) else target
-        if isinstance(queue, str):
-            yield queue
+    of_tasks = [queue for task in app.registry.values() if (queue := getattr(task, "queue", None))]
+    named = [settings.default_queue, *settings.queues, *of_tasks, *app.router.queues]
+    return list(dict.fromkeys(getattr(queue, "name", queue) for queue in named))
 
 
 def queues_for(app: Celery, settings: Settings, flags: Flags) -> list[str]:
@@ -291,26 +281,32 @@ def describe_broker(url: str) -> str:
     alias = url.removeprefix("django://").strip("/") or "default"
     connection = connections[alias]
     where = connection.settings_dict["NAME"]
-    return f"{url} ({connection.display_name}: {where}; jobs commit with the caller's transaction)"
+    return _("{url} ({vendor}: {where}; jobs commit with the caller's transaction)").format(
+        url=url, vendor=connection.display_name, where=where
+    )
 
 
-def resume_parked(app: Celery, options: WorkerOptions) -> None:
-    """Let jobs wait again that were parked because no worker knew their task: this one does. Checks the tables on the way."""
+def look_at_broker(app: Celery, options: WorkerOptions) -> None:
+    """See that the tables are there, let parked jobs wait again, and find out who else works on this host."""
     broker = connect(options.broker)
     try:
         broker.open()
-        names = sorted({job.task for job in broker.find({"state": State.PARKED}, 1000)} & set(app.registry))
-        unknown_before = tuple(name for name in names if _was_unknown(broker, name))
-        if unknown_before:
-            logger.warning(
-                "%d parked jobs wait again: their tasks are known now.", broker.control(Unpark(tasks=unknown_before))
-            )
+        resume_parked(app, broker)
+        options.summary += neighbours.announced(broker.workers())
     except SchemaMissing:
         raise
     except BrokerUnavailable as error:
         logger.warning("%s The worker starts and waits for it.", error)
     finally:
         broker.close()
+
+
+def resume_parked(app: Celery, broker: Any) -> None:
+    """Let jobs wait again that were parked because no worker knew their task: this one does."""
+    names = sorted({job.task for job in broker.find({"state": State.PARKED}, 1000)} & set(app.registry))
+    unknown_before = tuple(name for name in names if _was_unknown(broker, name))
+    if unknown_before:
+        logger.warning("%d parked jobs wait again: their tasks are known now.", broker.control(Unpark(tasks=unknown_before)))
 
 
 def _was_unknown(broker: Any, task: str) -> bool:

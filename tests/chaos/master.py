@@ -7,8 +7,8 @@ import os
 import sys
 
 from celeriac.engine.brokers.base import WorkerInfo
+from celeriac.engine.master.master import Master
 from celeriac.engine.options import WorkerOptions
-from celeriac.engine.worker.master import Master
 from tests.chaos.project import Order, template_command
 
 

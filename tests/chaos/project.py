@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
+from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.clock import SystemClock
 from celeriac.engine.job import Token
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.outcome import Outcome
-from celeriac.engine.worker.attempt import AttemptRunner
 from tests.chaos.ledger import Ledger
 
 ORDER = "CELERIAC_HARNESS"

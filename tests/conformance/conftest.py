@@ -16,7 +16,7 @@ from pytest_django import DjangoDbBlocker
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
 
-TABLES = ("attempt", "idle", "live", "job", "child", "worker", "queue", "leader", "waiter")
+TABLES = ("attempt", "idle", "live", "job", "child", "worker", "queue", "leader", "waiter", "rate", "turn")
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from celeriac.testing.conformance import (
     FencingSuite,
     LeaderSuite,
     NotifierSuite,
+    RateSuite,
     RescueSuite,
     StoreSuite,
 )
@@ -53,6 +54,10 @@ class TestControl(ControlSuite):
 
 
 class TestNotifier(NotifierSuite):
+    pass
+
+
+class TestRates(RateSuite):
     pass
 
 

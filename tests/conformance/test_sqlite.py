@@ -13,6 +13,7 @@ from celeriac.testing.conformance import (
     FencingSuite,
     LeaderSuite,
     NotifierSuite,
+    RateSuite,
     RescueSuite,
     StoreSuite,
 )
@@ -54,6 +55,10 @@ class TestControl(ControlSuite):
 
 
 class TestNotifier(NotifierSuite):
+    pass
+
+
+class TestRates(RateSuite):
     pass
 
 

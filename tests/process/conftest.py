@@ -14,6 +14,8 @@ from pytest_django import DjangoDbBlocker
 from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
 from tests.chaos.bench import Bench
 from tests.chaos.database import Settings, known, postgres_settings, sqlite_settings
+from tests.conformance.conftest import database
+from tests.process.smallsite import ALIAS, OPTIONS, Project
 
 _numbers = itertools.count(1)
 
@@ -62,3 +64,19 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     """A bench on each engine in turn."""
     found: Bench = request.getfixturevalue(f"{request.param}_bench")
     return found
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project whose database was never migrated."""
+    project = Project(tmp_path)
+    yield project
+    project.close()
+
+
+@pytest.fixture
+def site(project: Project, django_db_blocker: DjangoDbBlocker) -> Iterator[Project]:
+    """A project that was migrated."""
+    engine = "django.db.backends.sqlite3"
+    with django_db_blocker.unblock(), database(ALIAS, ENGINE=engine, NAME=project.path, OPTIONS=OPTIONS):
+        yield project

@@ -1,21 +1,25 @@
-"""The demo, run as ``make demo ONCE=1`` runs it: real web server, real worker, real mail server, one visit."""
+"""The demo, run as ``make demo`` runs it: real web server, real worker, real mail server, one visit."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from celeriac.demo.browser import Browser
+
 pytest.importorskip("aiosmtpd", reason="the demo's mail server comes with the extra 'demo'")
 
 ROOT = Path(__file__).parents[2]
-COMMAND = ["example/demo.py", "--once"]
+COMMAND = ["-m", "celeriac", "demo", "--once"]
 
 pytestmark = pytest.mark.process
 
@@ -28,15 +32,19 @@ def test_make_demo_runs_the_command_that_is_tested_here() -> None:
     assert printed.splitlines()[-1].split()[1:] == COMMAND
 
 
-def run_demo(**environment: str) -> subprocess.CompletedProcess[str]:
-    process = subprocess.Popen(
-        [sys.executable, *COMMAND],
-        cwd=ROOT,
+def start_demo(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "celeriac", "demo", *options],
+        cwd=folder,  # as after pip install: the demo is found without the repository
         env=os.environ | {"COLUMNS": "160"} | environment,  # no cell of the table is broken into lines
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def run_demo(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    process = start_demo(folder, "--once", **environment)
     try:
         printed, _ = process.communicate(timeout=80)
     except subprocess.TimeoutExpired:
@@ -46,8 +54,8 @@ def run_demo(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def demo() -> subprocess.CompletedProcess[str]:
-    return run_demo()
+def demo(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    return run_demo(tmp_path_factory.mktemp("anywhere"))
 
 
 def test_the_visit_ends_by_itself_and_every_job_succeeds(demo: subprocess.CompletedProcess[str]) -> None:
@@ -78,8 +86,38 @@ def test_nothing_is_left_behind(demo: subprocess.CompletedProcess[str]) -> None:
 def test_a_job_that_fails_makes_the_demo_fail(tmp_path: Path) -> None:
     articles = shutil.copytree(ROOT / "example" / "articles", tmp_path / "articles")
     (articles / "tomatoes.md").write_text("no header, so the import cannot read it\n")
-    done = run_demo(DEMO_ARTICLES_DIR=str(articles))
+    done = run_demo(tmp_path, DEMO_ARTICLES_DIR=str(articles))
     assert done.returncode == 1, done.stdout
     assert "Not every job of the visit succeeded." in done.stdout
     assert "FAILURE" in done.stdout
     assert "tomatoes.md lacks a readable header line" in done.stdout
+
+
+@pytest.fixture
+def staying(tmp_path: Path) -> Iterator[str]:
+    """What a demo that goes on running has printed when its visit is over."""
+    process = start_demo(tmp_path, PYTHONUNBUFFERED="1", DEMO_IMPORT_PAUSE="0")
+    try:
+        yield "".join(iter(lambda: until_ready(process), ""))
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=50)
+    assert process.returncode == 0
+
+
+def until_ready(process: subprocess.Popen[str]) -> str:
+    """Return the next line; an empty one after the last before the demo waits for Ctrl-C."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, "the demo ended by itself"
+    return "" if line.startswith("Ctrl-C stops everything.") else line
+
+
+def test_the_login_that_it_prints_opens_the_admin(staying: str) -> None:
+    site = re.search(r"Admin +(http://[^ ]+)/admin/", staying)
+    login = re.search(r"Login +(\S+) / (\S+)", staying)
+    assert site is not None, staying
+    assert login is not None, staying
+    page = Browser(site[1]).submit("/admin/login/?next=/admin/", on="/admin/login/", username=login[1], password=login[2])
+    assert page.url.endswith("/admin/")
+    assert "Site administration" in page.text

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from celeriac.app import Celery
+from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.brokers.memory import MemoryBroker
 from celeriac.engine.job import Job
 from celeriac.engine.outcome import Outcome
-from celeriac.engine.worker.attempt import AttemptRunner
 from celeriac.testing.clock import FakeClock
 
 # A loaded machine may take long over one example; the suite has a limit of its own for each test.

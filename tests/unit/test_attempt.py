@@ -12,12 +12,15 @@ from typing import Any, ClassVar
 import pytest
 
 from celeriac.engine import errors
+from celeriac.engine.attempt.attempt import Attempt
+from celeriac.engine.attempt.classifier import CANCEL_MESSAGE
+from celeriac.engine.attempt.failure import MAX_TRACEBACK, describe
+from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.codec import decode_failure, decode_result, encode_payload
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Outcome
 from celeriac.engine.registry import Registry
 from celeriac.engine.request import current_request, running_request
-from celeriac.engine.worker.attempt import CANCEL_MESSAGE, MAX_TRACEBACK, Attempt, AttemptRunner, describe
 from celeriac.testing.clock import FakeClock
 
 

@@ -15,8 +15,8 @@ from celeriac.app.registering import AnyTask, Registering
 from celeriac.calling import Plan, build_job, publish
 from celeriac.canvas import Signature, signature
 from celeriac.control import Control
+from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.clock import Clock, SystemClock
-from celeriac.engine.worker.attempt import AttemptRunner
 from celeriac.exceptions import AlwaysEagerIgnored
 from celeriac.result import AsyncResult
 

@@ -9,6 +9,7 @@ from celeriac import signals
 from celeriac.conf import Conf, Reading, Settings
 from celeriac.conf.reading import Source, django_settings, django_source, source_of
 from celeriac.conf.routes import Router
+from celeriac.engine.translation import gettext as _
 
 
 class Configured:
@@ -38,7 +39,11 @@ class Configured:
         if name:
             self.config_from_object(name, force=force)
         elif not silent:
-            raise LookupError(f"The environment variable {variable_name} is not set; it should name a module of settings.")
+            raise LookupError(
+                _("The environment variable {variable_name} is not set; it should name a module of settings.").format(
+                    variable_name=variable_name
+                )
+            )
 
     def add_defaults(self, fun: Any) -> None:
         """Set what holds where the project says nothing."""

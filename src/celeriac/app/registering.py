@@ -12,7 +12,8 @@ from celeriac import signals
 from celeriac.app.configured import Configured
 from celeriac.calling import Plan
 from celeriac.conf import Settings
-from celeriac.declaring import make_task, task_name
+from celeriac.conf.annotations import Annotations
+from celeriac.declaring import check_options, make_task, task_name
 from celeriac.discovery import Discovery
 from celeriac.engine.registry import Registry
 from celeriac.exceptions import DuplicateTaskNameWarning
@@ -46,8 +47,7 @@ class Registering(Configured):
     def _configured(self, settings: Settings) -> None:
         self._plans.clear()
         if self.finalized:
-            for task in self.tasks.values():
-                self._prepare(task, settings)
+            self._prepare(self.tasks.values(), settings)
 
     @overload
     def task(self, function: Callable[P, R], /) -> BaseTask[P, R]: ...
@@ -91,14 +91,17 @@ class Registering(Configured):
         self.tasks.register(task)
         self._plans.pop(task.name, None)
         if self.finalized:
-            self._prepare(task, self.settings)
+            self._prepare([task], self.settings)
         return task
 
-    def _prepare(self, task: AnyTask, settings: Settings) -> None:
-        annotations = settings.annotations
-        for option, value in {**annotations.get("*", {}), **annotations.get(task.name, {})}.items():
-            setattr(task, option, value)
-        task.adopt(settings)
+    def _prepare(self, tasks: Iterable[AnyTask], settings: Settings) -> None:
+        """Give tasks what the settings say of them, then what they leave to the settings."""
+        annotations = Annotations(settings.annotations)
+        for task in tasks:
+            if options := annotations.options(task):
+                check_options(task.name, options)
+                task.annotate(options)
+            task.adopt(settings)
 
     @property
     def registry(self) -> Registry:
@@ -150,8 +153,7 @@ class Registering(Configured):
             settings = self.settings
             self.on_after_configure.send(sender=self, source=self.conf)
             self.finalized = True
-            for task in list(self.tasks.values()):
-                self._prepare(task, settings)
+            self._prepare(list(self.tasks.values()), settings)
         self.on_after_finalize.send(sender=self)
 
     @property

@@ -7,25 +7,31 @@ import sys
 
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.options import WorkerOptions
+from celeriac.engine.translation import gettext as _
 
 WIDTH = 110
 
 
 def lines(options: WorkerOptions, info: WorkerInfo) -> list[str]:
     """Return the text."""
-    unit = {"prefork": "child processes", "threads": "threads", "asyncio": "coroutines and threads", "solo": "job at a time"}[
-        options.pool
-    ]
+    pool = {
+        "prefork": _("prefork, {n} child processes"),
+        "threads": _("threads, {n} threads"),
+        "asyncio": _("asyncio, {n} coroutines and threads"),
+        "solo": _("solo, {n} job at a time"),
+    }[options.pool]
     text = [
         f"celeriac {info.version}  worker {info.name}  pid {info.pid}",
         *options.summary[:6],
-        f"  queues  {shortened(options.queues)}",
-        f"  tasks   {len(options.tasks)}: {shortened(options.tasks)}" if options.tasks else "  tasks   none found",
-        f"  pool    {options.pool}, {options.concurrency} {unit}",
-        "  stop    Ctrl-C finishes what runs; Ctrl-C twice stops at once",
+        _("  queues  {names}").format(names=shortened(options.queues)),
+        _("  tasks   {n}: {names}").format(n=len(options.tasks), names=shortened(options.tasks))
+        if options.tasks
+        else _("  tasks   none found"),
+        _("  pool    {pool}").format(pool=pool.format(n=options.concurrency)),
+        _("  stop    Ctrl-C finishes what runs; Ctrl-C twice stops at once"),
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        text.append("  warning running as root: jobs may do anything to this machine. Run the worker as a user of its own.")
+        text.append(_("  warning running as root: jobs may do anything to this machine. Run the worker as a user of its own."))
     return text
 
 
@@ -34,7 +40,7 @@ def shortened(names: list[str]) -> str:
     shown = ""
     for index, name in enumerate(names):
         if len(shown) + len(name) > WIDTH:
-            return f"{shown}, and {len(names) - index} more"
+            return _("{shown}, and {n} more").format(shown=shown, n=len(names) - index)
         shown += (", " if shown else "") + name
     return shown
 

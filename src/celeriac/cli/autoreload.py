@@ -1,7 +1,7 @@
-"""``--autoreload``: an outer process that runs the worker and sends it HUP when a Python file of the project changes.
+"""``--autoreload``: an outer process that runs the worker and has it load changed code when a Python file of the project changes.
 
-It looks at the files' times once a second. The worker loads the changed code in a new template; if that fails, it goes on
-with the old.
+It looks at the files' times once a second. On HUP the worker loads the changed code in a new template; if that fails, it goes
+on with the old. A worker of one process, which cannot do that, is stopped and started anew.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from celeriac.cli.worker import Flags, worker_command
+from celeriac.cli import processgroup
+from celeriac.cli.worker import Flags, has_master, worker_command
 
 EVERY = 1.0
+GRACE = 60.0
+"""Seconds that the jobs of a worker of one process may take to finish before it is started anew."""
 SKIP = frozenset({"node_modules", "site-packages", "__pycache__", "static", "media"})
 
 
@@ -41,15 +44,43 @@ def snapshot(folder: Path) -> dict[Path, float]:
 
 def run_reloading(flags: Flags) -> int:
     """Run the worker under watch until it ends. Returns its exit status. INT and TERM are passed on to it."""
-    worker = subprocess.Popen(worker_command(), env=flags.to_environment(), process_group=0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
-        signal.signal(number, lambda sign, _: worker.send_signal(sign))
+    watched = Watched(flags)
+    for number in processgroup.STOP_SIGNALS:
+        signal.signal(number, watched.stop)
     folder = Path.cwd()
     seen = snapshot(folder)
-    while worker.poll() is None:
+    while watched.worker.poll() is None:
         time.sleep(EVERY)
         now = snapshot(folder)
         if now != seen:
             seen = now
-            worker.send_signal(signal.SIGHUP)
-    return worker.returncode
+            watched.reload()
+    return watched.worker.returncode
+
+
+class Watched:
+    """The worker that is watched."""
+
+    def __init__(self, flags: Flags) -> None:
+        self.flags = flags
+        self.stopping = False
+        self.worker = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return processgroup.start(worker_command(), self.flags.to_environment())
+
+    def stop(self, number: int, frame: object) -> None:
+        """Pass the signal on: the worker knows what a second one means."""
+        self.stopping = True
+        processgroup.pass_on(self.worker, number)
+
+    def reload(self) -> None:
+        """Have it load the changed code."""
+        if self.stopping:
+            return
+        if has_master(self.flags):
+            processgroup.pass_on(self.worker, signal.SIGHUP)
+        elif self.worker.poll() is None:
+            processgroup.stop(self.worker, GRACE)
+            if not self.stopping:
+                self.worker = self._start()

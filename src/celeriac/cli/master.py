@@ -1,10 +1,12 @@
-"""``python -m celeriac.cli.master``: the master in a fresh interpreter, by the flags in the environment."""
+"""``python -m celeriac.cli.master``: the master, or a worker of one process, in a fresh interpreter, by the flags in the environment."""
 
 from __future__ import annotations
 
 import sys
 
-from celeriac.cli.worker import Flags, run_master
+from celeriac.cli import console
+from celeriac.cli.worker import Flags, run_flags
 
 if __name__ == "__main__":
-    sys.exit(run_master(Flags.from_environment()))
+    console.prepare()
+    sys.exit(run_flags(Flags.from_environment()))

@@ -5,31 +5,70 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
+from celeriac.cli.as_celery import install_options
+from celeriac.cli.beat import beat_options
+from celeriac.cli.migrate import migrate_options
 from celeriac.engine.errors import did_you_mean
-from celeriac.engine.options import POOLS
+from celeriac.engine.options import DEFAULT_POOL, POOLS
+from celeriac.engine.translation import gettext as _
 from celeriac.engine.worker.logs import FORMATS, LEVELS
 
 OTHER_POOLS = ("eventlet", "gevent", "processes")
 """Celery's other pools: accepted, and served by the nearest of ours."""
 
 
+class Help(argparse.HelpFormatter):
+    """Begins with the word for usage in the reader's language."""
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        """Add the line that shows how the command is written."""
+        super().add_usage(usage, actions, groups, _("usage: ") if prefix is None else prefix)
+
+
+STOPS = (".", "?", "。", "？")
+SEPARATORS = str.maketrans(dict.fromkeys("',：", " "))
+
+
 class Parser(argparse.ArgumentParser):
-    """Answers an unknown option or command with the nearest one that exists."""
+    """Answers an unknown option or command with the nearest one that exists, in the reader's language."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False, add_help=False, formatter_class=Help)
+        self._positionals.title, self._optionals.title = _("commands"), _("options")
+        self.add_argument("-h", "--help", action="help", help=_("show this help and exit"))
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return what was parsed. Exits with status 2 where something is left over."""
+        options, left = self.parse_known_args(args, namespace)
+        if left:
+            self.error(_("unrecognized arguments: {words}").format(words=" ".join(left)))
+        return options
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and what was probably meant; exit with status 2."""
-        hint = "" if "Did you mean" in message else self._nearest(message)
-        end = "" if message.endswith((".", "?")) else "."
-        self.exit(2, f"{self.prog}: {message}{end}{hint}\nSee {self.prog} --help\n")
+        hint = "" if message.endswith(STOPS) else self._nearest(message)
+        end = "" if message.endswith(STOPS) else _(".")
+        if message.startswith("argument "):
+            message = _("argument {rest}").format(rest=message.removeprefix("argument "))
+        self.exit(2, f"{self.prog}: {message}{end}{hint}\n{_('See {program} --help').format(program=self.prog)}\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse what is not one of the action's choices."""
+        if action.choices is not None and value not in action.choices:
+            known = [str(choice) for choice in action.choices]
+            text = _("invalid choice: {value!r} (choose from {known}).{hint}")
+            raise argparse.ArgumentError(
+                action, text.format(value=value, known=", ".join(map(repr, known)), hint=did_you_mean(value, known))
+            )
 
     def _nearest(self, message: str) -> str:
         known = self._options()
-        known += [str(choice) for action in self._actions if action.choices for choice in action.choices]
         wrong = message.partition(": ")[2] if message.startswith("argument ") else message
-        for word in wrong.replace("'", " ").replace(",", " ").split():
-            if word.startswith("-") or "invalid choice" in message:
+        for word in wrong.translate(SEPARATORS).split():
+            if word.startswith("-"):
                 hint = did_you_mean(word.partition("=")[0], [name for name in known if name != word])
                 if hint:
                     return hint
@@ -44,11 +83,23 @@ class Parser(argparse.ArgumentParser):
         return options
 
 
+class Detach(argparse.Action):
+    """Celery's ``--detach``: answered with what does that better."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *ignored: object) -> NoReturn:
+        text = _(
+            "{program} does not detach itself: what starts a worker should also watch it, start it anew and keep its log. Leave"
+            " --detach out and let systemd (Type=exec), supervisord or a container run the command as it is. For once:"
+            " nohup {program} --logfile worker.log --pidfile worker.pid &"
+        )
+        parser.exit(2, text.format(program=parser.prog) + "\n")
+
+
 def seconds(text: str) -> float:
     """Return a positive number of seconds."""
     value = float(text)
     if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
+        raise argparse.ArgumentTypeError(_("{text} is not a positive number of seconds").format(text=text))
     return value
 
 
@@ -56,7 +107,7 @@ def positive(text: str) -> int:
     """Return a positive whole number."""
     value = int(text)
     if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+        raise argparse.ArgumentTypeError(_("{text} is not a positive whole number").format(text=text))
     return value
 
 
@@ -68,7 +119,9 @@ def names(text: str) -> list[str]:
 def level(text: str) -> str:
     """Return a log level's name in capitals."""
     if text.upper() not in LEVELS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a log level.{did_you_mean(text.upper(), LEVELS)}")
+        raise argparse.ArgumentTypeError(
+            _("{text!r} is not a log level.{hint}").format(text=text, hint=did_you_mean(text.upper(), LEVELS))
+        )
     return text.upper()
 
 
@@ -76,24 +129,34 @@ def pool(text: str) -> str:
     """Return the name of a pool."""
     if text not in (*POOLS, *OTHER_POOLS):
         hint = did_you_mean(text, (*POOLS, *OTHER_POOLS))
-        raise argparse.ArgumentTypeError(f"{text!r} is not a pool: {', '.join(POOLS)}.{hint}")
+        raise argparse.ArgumentTypeError(
+            _("{text!r} is not a pool: {pools}.{hint}").format(text=text, pools=", ".join(POOLS), hint=hint)
+        )
     return text
 
 
 def build(program: str) -> Parser:
     """Return the parser of the whole command line."""
-    parser = Parser(prog=program, description="Background jobs for Django.", allow_abbrev=False)
+    parser = Parser(prog=program, description=_("Background jobs for Django."))
     parser.add_argument(
-        "-A", "--app", metavar="PROJECT", help="the project's package, or where its Celery object is (proj.celery:app)"
+        "-A", "--app", metavar="PROJECT", help=_("the project's package, or where its Celery object is (proj.celery:app)")
     )
-    parser.add_argument("--workdir", metavar="FOLDER", help="change into this folder first")
-    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument("--workdir", metavar="FOLDER", help=_("change into this folder first"))
+    parser.add_argument("--version", action="store_true", help=_("print the version and exit"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    worker = commands.add_parser("worker", help="run a worker", allow_abbrev=False)
+    worker = commands.add_parser("worker", help=_("run a worker"))
     worker_options(worker)
-    up = commands.add_parser("up", help="run the site and a worker together; one Ctrl-C stops both", allow_abbrev=False)
-    up.add_argument("--bind", default="127.0.0.1:8000", metavar="ADDRESS:PORT", help="where the site listens (127.0.0.1:8000)")
+    up = commands.add_parser("up", help=_("run the site and a worker together; one Ctrl-C stops both"))
+    up.add_argument(
+        "--bind", default="127.0.0.1:8000", metavar="ADDRESS:PORT", help=_("where the site listens (127.0.0.1:8000)")
+    )
     worker_options(up)
+    demo = commands.add_parser("demo", help=_("show a small site and its jobs at work, with a database of its own"))
+    demo.add_argument("--once", action="store_true", help=_("end after one visit; exit status 0 when every job succeeded"))
+    demo.add_argument("--svg", type=Path, metavar="FILE", help=_("also write what was printed to this file, as a picture"))
+    migrate_options(commands.add_parser("migrate", help=_("coming from Celery: migrate check")))
+    beat_options(commands.add_parser("beat", help=_("coming from Celery: what there is instead of beat")))
+    install_options(commands.add_parser("install-as-celery", help=_("also answer to the command 'celery'")))
     return parser
 
 
@@ -102,18 +165,29 @@ def worker_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     # -A stands before the command in Celery's own words, and after it in many people's.
     add("-A", "--app", metavar="PROJECT", dest="app_after", help=argparse.SUPPRESS)
-    add("-l", "--loglevel", type=level, default="WARNING", metavar="LEVEL", help="debug, info, warning, error (warning)")
-    add("--log-format", choices=FORMATS, default="plain", help="plain lines, or one JSON object a line")
-    add("-c", "--concurrency", type=positive, metavar="N", help="child processes, or threads or coroutines of another pool")
-    add("-P", "--pool", type=pool, metavar="POOL", help=f"{', '.join(POOLS)} (prefork)")
-    add("-Q", "--queues", type=names, metavar="A,B", help="serve only these queues")
-    add("-X", "--exclude-queues", type=names, metavar="A,B", help="serve all but these queues")
-    add("-n", "--hostname", metavar="NAME", help="the worker's name; %%h is the host, %%n its first part, %%d the domain")
-    add("--time-limit", type=seconds, metavar="S", help="kill a job after so many seconds")
-    add("--soft-time-limit", type=seconds, metavar="S", help="raise SoftTimeLimitExceeded inside it after so many")
-    add("--max-tasks-per-child", type=positive, metavar="N", help="replace a child after N jobs")
-    add("--max-memory-per-child", type=positive, metavar="KIB", help="replace a child that uses more memory")
-    add("-r", "--autoreload", action="store_true", help="load changed code (for development)")
+    add("-l", "--loglevel", type=level, default="WARNING", metavar="LEVEL", help=_("debug, info, warning, error (warning)"))
+    add("--log-format", choices=FORMATS, default="plain", help=_("plain lines, or one JSON object a line"))
+    add("-f", "--logfile", metavar="FILE", help=_("write the log to this file; %%n is the worker's name, %%h its host"))
+    add("--pidfile", metavar="FILE", help=_('keep the pid in this file, with %%n and %%h as above; "" for none'))
+    add("-D", "--detach", action=Detach, nargs=0, help=argparse.SUPPRESS)
+    add("-c", "--concurrency", type=positive, metavar="N", help=_("child processes, or threads or coroutines of another pool"))
+    add("--force", action="store_true", help=_("start as many child processes as -c says, also where memory is short"))
+    add(
+        "-P",
+        "--pool",
+        type=pool,
+        metavar="POOL",
+        help=_("{pools} ({default})").format(pools=", ".join(POOLS), default=DEFAULT_POOL),
+    )
+    add("-Q", "--queues", type=names, metavar="A,B", help=_("serve only these queues"))
+    add("-X", "--exclude-queues", type=names, metavar="A,B", help=_("serve all but these queues"))
+    add("-n", "--hostname", metavar="NAME", help=_("the worker's name; %%h is the host, %%n its first part, %%d the domain"))
+    add("--time-limit", type=seconds, metavar="S", help=_("kill a job after so many seconds"))
+    add("--soft-time-limit", type=seconds, metavar="S", help=_("raise SoftTimeLimitExceeded inside it after so many"))
+    add("--max-tasks-per-child", type=positive, metavar="N", help=_("replace a child after N jobs"))
+    add("--max-memory-per-child", type=positive, metavar="KIB", help=_("replace a child that uses more memory"))
+    add("-r", "--autoreload", action="store_true", help=_("load changed code (for development)"))
+    add("-B", "--beat", action="store_true", help=argparse.SUPPRESS)
     for flag in ("--without-gossip", "--without-mingle", "--without-heartbeat", "-E", "--task-events"):
         add(flag, action="store_true", help=argparse.SUPPRESS)  # Celery's; there is nothing here that they would turn off
     for option in ("-O", "--prefetch-multiplier", "--heartbeat-interval"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 
+from celeriac.cli import console
 from celeriac.cli.worker import Flags
 from celeriac.engine.ipc.channel import Channel
 from celeriac.engine.worker.project import Project
@@ -19,4 +20,5 @@ def load() -> Project:
 
 
 if __name__ == "__main__":
+    console.prepare()
     serve(Channel(socket.socket(fileno=int(sys.argv[1]))), load)

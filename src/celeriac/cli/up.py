@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
 
+from celeriac.cli import processgroup
 from celeriac.cli.worker import Flags, flags_of, worker_command
+from celeriac.engine.translation import gettext as _
 
 GRACE = 20.0
 """Seconds that either may take to stop before it is killed."""
@@ -21,7 +20,9 @@ def run_up(options: argparse.Namespace) -> int:
     manage = manage_py()
     if manage is None:
         sys.stderr.write(
-            f"celeriac up: there is no manage.py in {Path.cwd()}. Go to the project's folder first: cd <project>\n"
+            _("celeriac up: there is no manage.py in {folder}. Go to the project's folder first: cd <project>\n").format(
+                folder=Path.cwd()
+            )
         )
         return 2
     flags = flags_of(options)
@@ -42,29 +43,18 @@ class Pair:
 
     def __init__(self, manage: Path, bind: str, flags: Flags) -> None:
         site = [sys.executable, str(manage), "runserver", bind, *([] if _develops() else ["--noreload"])]
-        self.site = subprocess.Popen(site, process_group=0)
-        self.worker = subprocess.Popen(worker_command(), env=flags.to_environment(), process_group=0)
+        self.site = processgroup.start(site)
+        self.worker = processgroup.start(worker_command(), flags.to_environment())
         self.stop = threading.Event()
 
     def run(self) -> int:
         """Wait for a signal, or for one of the two to end by itself."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self.stop.set())
+        processgroup.on_stop(self.stop.set)
         while not self.stop.wait(0.2) and self.site.poll() is None and self.worker.poll() is None:
             pass
         asked = self.stop.is_set()
-        statuses = [self._end(self.site, signal.SIGTERM), self._end(self.worker, signal.SIGTERM)]
+        statuses = [processgroup.stop(self.site, GRACE), processgroup.stop(self.worker, GRACE)]
         return 0 if asked else next((status for status in statuses if status), 0)
-
-    @staticmethod
-    def _end(process: subprocess.Popen[bytes], sign: int) -> int:
-        if process.poll() is None:
-            os.killpg(process.pid, sign)
-        try:
-            return process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            return process.wait()
 
 
 def _develops() -> bool:

@@ -14,11 +14,17 @@ from pathlib import Path
 
 import msgspec
 
+from celeriac.cli import pidfile
 from celeriac.cli.announce import announce
-from celeriac.engine.worker.linux import HAS_FORK
+from celeriac.cli.beat import warn_of_embedded_beat
+from celeriac.cli.nodename import file_of, node_name
+from celeriac.engine.brokers.base import WorkerInfo
+from celeriac.engine.errors import ImproperlyConfigured
+from celeriac.engine.master.master import Master
+from celeriac.engine.options import HAS_FORK, WorkerOptions
 from celeriac.engine.worker.logs import configure
-from celeriac.engine.worker.master import Master
 
+EXIT_FAILED = 1
 FLAGS = "CELERIAC_WORKER"
 """The environment variable that carries the command line's options to the processes that need them."""
 
@@ -29,7 +35,12 @@ class Flags(msgspec.Struct, kw_only=True):
     app: str | None = None
     loglevel: str = "WARNING"
     log_format: str = "plain"
+    logfile: str | None = None
+    pidfile: str | None = None
     concurrency: int | None = None
+    force: bool = False
+    running: int | None = None
+    """The concurrency of the worker that loads its code anew: while its children run, what is free says nothing."""
     pool: str | None = None
     queues: list[str] | None = None
     exclude_queues: list[str] | None = None
@@ -40,6 +51,16 @@ class Flags(msgspec.Struct, kw_only=True):
     max_memory_per_child: int | None = None
     path: list[str] = msgspec.field(default_factory=list)
     """Folders that the first process could import from."""
+
+    @property
+    def log_file(self) -> Path | None:
+        """The file that ``--logfile`` names; None for standard error."""
+        return file_of(self.logfile, node_name(self.hostname)) if self.logfile else None
+
+    @property
+    def pid_file(self) -> Path | None:
+        """The file that ``--pidfile`` names; None for none."""
+        return file_of(self.pidfile, node_name(self.hostname)) if self.pidfile else None
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment for a process that is to read these flags."""
@@ -62,19 +83,34 @@ def flags_of(options: argparse.Namespace) -> Flags:
 def run_worker(options: argparse.Namespace) -> int:
     """Run a worker in this process. Returns its exit status."""
     flags = flags_of(options)
+    if options.beat:
+        warn_of_embedded_beat()
     if options.autoreload:
         from celeriac.cli.autoreload import run_reloading  # development only
 
         return run_reloading(flags)
-    if flags.pool == "solo" or not HAS_FORK:
-        return _run_here(flags)
-    if "django" in sys.modules:
+    if "django" in sys.modules and has_master(flags):
         os.execve(sys.executable, worker_command(), flags.to_environment())
-    return run_master(flags)
+    return run_flags(flags)
+
+
+def has_master(flags: Flags) -> bool:
+    """Return whether the worker is a family of processes. Where none can be forked (Windows), it is one process with threads."""
+    return HAS_FORK and flags.pool != "solo"
+
+
+def run_flags(flags: Flags) -> int:
+    """Be the worker that the flags describe. Returns its exit status."""
+    try:
+        with pidfile.holding(flags.pid_file):
+            return run_master(flags) if has_master(flags) else _run_here(flags)
+    except ImproperlyConfigured as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_FAILED
 
 
 def worker_command() -> list[str]:
-    """Return the command that becomes a master by the flags in the environment."""
+    """Return the command that becomes a worker by the flags in the environment."""
     return [sys.executable, "-m", "celeriac.cli.master"]
 
 
@@ -86,8 +122,13 @@ def template_command() -> Sequence[str]:
 def run_master(flags: Flags) -> int:
     """Be the master. Returns the exit status."""
     os.environ.update({FLAGS: flags.to_environment()[FLAGS]})
-    configure(flags.loglevel, flags.log_format)
-    return Master(template_command(), announce).run()
+    configure(flags.loglevel, flags.log_format, file=flags.log_file)
+
+    def announce_once_started(options: WorkerOptions, info: WorkerInfo) -> None:
+        announce(options, info)
+        os.environ.update(msgspec.structs.replace(flags, running=options.concurrency).to_environment())
+
+    return Master(template_command(), announce_once_started).run()
 
 
 def _run_here(flags: Flags) -> int:

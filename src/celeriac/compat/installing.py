@@ -7,15 +7,20 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from celeriac.compat.modules import CELERY_VERSION, KOMBU, MODULES, PACKAGES, WHOLE, WORKFLOWS
+from celeriac.compat.app_list import add_when_apps_are_loaded
+from celeriac.compat.companions import REPLACEMENTS
+from celeriac.compat.modules import CELERY_VERSION, COMPANIONS, KOMBU, MODULES, PACKAGES, WHOLE, WORKFLOWS
 from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
+
+_HERE = Path(__file__).parent
 
 
 def install_as_celery() -> None:
-    """Let ``celery`` and its public modules resolve to Celeriac.
+    """Let ``celery``, its public modules and its Django apps resolve to Celeriac, and make Celeriac one of the Django apps.
 
     Call it once, before anything imports them: in the project's ``__init__.py``. A second call does nothing.
 
@@ -27,10 +32,13 @@ def install_as_celery() -> None:
     if present is not None:
         raise ImproperlyConfigured(
             f"celery was imported already, from {getattr(present, '__file__', 'somewhere')}. Call celeriac.install_as_celery()"
-            " before anything imports celery: at the top of the project's __init__.py, or of manage.py."
+            " before anything imports celery: at the top of the project's __init__.py, or of manage.py. If it was the installed"
+            " Celery's own command that did it, start Celeriac's: celeriac -A <project> worker"
         )
     if not any(isinstance(finder, StandIn) for finder in sys.meta_path):
-        sys.meta_path.insert(0, StandIn("celery", MODULES))
+        add_when_apps_are_loaded()
+        companions = [StandIn(app, COMPANIONS) for app in REPLACEMENTS if app not in MODULES]
+        sys.meta_path[:0] = [StandIn("celery", MODULES), *companions]
         sys.meta_path.append(StandIn("kombu", KOMBU))  # the last to be asked: the real one comes first, where there is one
 
 
@@ -52,7 +60,8 @@ class StandInModule(ModuleType):
             return _resolve(self._names[name], name)
         if self._whole is not None and hasattr(self._whole, name):
             return getattr(self._whole, name)
-        if (below := f"{self.__name__}.{name}") in MODULES or below in KOMBU:
+        if any(f"{self.__name__}.{name}" in modules for modules in (MODULES, COMPANIONS, KOMBU)):
+            below = f"{self.__name__}.{name}"
             return importlib.import_module(below)
         if name in WORKFLOWS:
             raise AttributeError(f"{self.__name__}.{name} belongs to workflows, and these are not in this version of Celeriac.")
@@ -65,6 +74,13 @@ class StandInModule(ModuleType):
         return sorted({*super().__dir__(), *self._known()})
 
 
+class TaskModule(StandInModule):
+    """``celery.task``, which is a decorator too: ``from celery import task``."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.task(*args, **options)
+
+
 class StandIn(MetaPathFinder, Loader):
     """Answers imports of a package and everything below it."""
 
@@ -74,19 +90,30 @@ class StandIn(MetaPathFinder, Loader):
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Return the spec of a module of Celery's. Raises ``ImportError`` for one that is not here, naming what is."""
-        if fullname.partition(".")[0] != self._package:
+        if fullname != self._package and not fullname.startswith(f"{self._package}."):
             return None
         if fullname in self._modules:
-            return ModuleSpec(fullname, self, is_package=fullname in PACKAGES)
+            return self._spec(fullname)
         raise ModuleNotFoundError(
-            f"Celeriac stands in for {self._package} in this process, and has no {fullname}."
-            f"{did_you_mean(fullname, self._modules)} There are: {', '.join(sorted(self._modules))}.",
+            f"Celeriac stands in for {self._package} in this process, and has no {fullname}.{self._instead(fullname)}",
             name=fullname,
         )
 
+    def _spec(self, fullname: str) -> ModuleSpec:
+        spec = ModuleSpec(fullname, self, is_package=fullname in PACKAGES)
+        if fullname in REPLACEMENTS:
+            # Django wants to know an app's folder. In this one it finds no commands, templates or migrations.
+            spec.submodule_search_locations = [str(_HERE)]
+        return spec
+
+    def _instead(self, fullname: str) -> str:
+        if self._package in COMPANIONS:
+            return f" {REPLACEMENTS[self._package]}"
+        return f"{did_you_mean(fullname, self._modules)} There are: {', '.join(sorted(self._modules))}."
+
     def create_module(self, spec: ModuleSpec) -> StandInModule:
         """Return an empty module that knows where its names are."""
-        module = StandInModule(spec.name)
+        module = (TaskModule if spec.name == "celery.task" else StandInModule)(spec.name)
         whole = WHOLE.get(spec.name)
         vars(module).update(_names=self._modules[spec.name], _whole=importlib.import_module(whole) if whole else None)
         return module

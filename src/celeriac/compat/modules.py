@@ -36,6 +36,10 @@ MODULES: Mapping[str, Mapping[str, str]] = {
     "celery.app": {**_APP, **_STATE, "default_app": "celeriac:current_app"},
     "celery.app.base": {"Celery": "celeriac"},
     "celery.app.task": {**_TASK, "Context": "celeriac.engine.request:Request"},
+    "celery.beat": {
+        name: f"celeriac.compat.beat:{name}"
+        for name in ("BeatLazyFunc", "PersistentScheduler", "ScheduleEntry", "Scheduler")
+    },
     "celery.canvas": _SIGNATURES,
     "celery.contrib": {},
     "celery.contrib.django": {},
@@ -61,7 +65,7 @@ MODULES: Mapping[str, Mapping[str, str]] = {
         "current": "celeriac:current_task",
     },
     "celery.task.base": _TASK,
-    "celery.task.schedules": {"crontab": "celeriac.schedules:crontab"},
+    "celery.task.schedules": _CRONTABS,
     "celery.utils": _UUID,
     "celery.utils.log": _LOG,
 }  # fmt: skip
@@ -69,8 +73,20 @@ MODULES: Mapping[str, Mapping[str, str]] = {
 KOMBU: Mapping[str, Mapping[str, str]] = {
     "kombu": {"Queue": "celeriac.compat.queues:Queue", "Exchange": "celeriac.compat.queues:Exchange", "uuid": "celeriac"},
     "kombu.exceptions": {"OperationalError": "celeriac.exceptions:OperationalError"},
+    "kombu.transport": {},
 }
 """The same for kombu, which settings import to name queues. Only where the real one is not installed."""
+
+COMPANIONS: Mapping[str, Mapping[str, str]] = {
+    "djcelery": {"setup_loader": "celeriac.compat.companions:setup_loader"},
+    "django_celery_beat": {},
+    "django_celery_beat.apps": {"BeatConfig": "celeriac.compat.companions:BeatConfig"},
+    "django_celery_results": {},
+    "django_celery_results.apps": {"CeleryResultConfig": "celeriac.compat.companions:CeleryResultConfig"},
+    "djkombu": {},
+    "kombu.transport.django": {},
+}
+"""The same for Celery's Django apps, whether or not the real ones are installed."""
 
 WHOLE: Mapping[str, str] = {
     "celery.exceptions": "celeriac.exceptions",
@@ -84,4 +100,4 @@ WORKFLOWS = frozenset({
 })  # fmt: skip
 """Names that come with workflows."""
 
-PACKAGES = frozenset(name.rpartition(".")[0] for name in (*MODULES, *KOMBU)) - {""}
+PACKAGES = frozenset(name.rpartition(".")[0] for name in (*MODULES, *COMPANIONS, *KOMBU)) - {""}

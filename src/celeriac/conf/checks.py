@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from celeriac.engine.errors import did_you_mean
+from celeriac.engine.translation import gettext as _
+from celeriac.rates import seconds_apart
 
 Check = Callable[[Any], Any]
 
@@ -23,7 +26,7 @@ def anything(value: Any) -> Any:
 def text(value: Any) -> str:
     """A text that is not empty."""
     if not isinstance(value, str) or not value:
-        raise ValueError("a text that is not empty")
+        raise ValueError(_("a text that is not empty"))
     return value
 
 
@@ -35,20 +38,23 @@ def boolean(value: Any) -> bool:
             return word in _TRUE
     elif isinstance(value, int) and value in (0, 1):
         return bool(value)
-    raise ValueError("True or False")
+    raise ValueError(_("True or False"))
 
 
 def whole(least: int, most: int | None = None) -> Check:
     """A whole number in a range."""
-    expected = f"a whole number from {least}" + (f" to {most}" if most is not None else " up")
+
+    def expected() -> str:
+        text = _("a whole number from {least} up") if most is None else _("a whole number from {least} to {most}")
+        return text.format(least=least, most=most)
 
     def check(value: Any) -> int:
         try:
             number = int(value)
         except (TypeError, ValueError):
-            raise ValueError(expected) from None
+            raise ValueError(expected()) from None
         if isinstance(value, bool) or number != float(value) or number < least or (most is not None and number > most):
-            raise ValueError(expected)
+            raise ValueError(expected())
         return number
 
     return check
@@ -56,15 +62,17 @@ def whole(least: int, most: int | None = None) -> Check:
 
 def seconds(least: float = 0.0) -> Check:
     """A duration: a number of seconds or a ``timedelta``."""
-    expected = f"a number of seconds, {least:g} or more, or a timedelta"
+
+    def expected() -> str:
+        return _("a number of seconds, {least:g} or more, or a timedelta").format(least=least)
 
     def check(value: Any) -> float:
         try:
             number = value.total_seconds() if isinstance(value, timedelta) else float(value)
         except (TypeError, ValueError):
-            raise ValueError(expected) from None
+            raise ValueError(expected()) from None
         if isinstance(value, bool) or not least <= number < float("inf"):
-            raise ValueError(expected)
+            raise ValueError(expected())
         return number
 
     return check
@@ -99,10 +107,21 @@ def one_of(words: Iterable[str]) -> Check:
 
     def check(value: Any) -> str:
         if value not in known:
-            raise ValueError(f"one of {', '.join(known)}.{did_you_mean(str(value), known)}".removesuffix("."))
+            hint = did_you_mean(str(value), known)
+            text = _("one of {known}.{hint}") if hint else _("one of {known}")
+            raise ValueError(text.format(known=", ".join(known), hint=hint))
         return str(value)
 
     return check
+
+
+def log_level(value: Any) -> str:
+    """The name or the number of a level of ``logging``; its name in capitals is kept."""
+    known = logging.getLevelNamesMapping()
+    name = logging.getLevelName(value) if isinstance(value, int) and not isinstance(value, bool) else str(value).upper()
+    if name not in known:
+        raise ValueError(f"a log level such as WARNING or INFO.{did_you_mean(name, known)}".removesuffix("."))
+    return str(name)
 
 
 def names(value: Any) -> tuple[str, ...]:
@@ -112,9 +131,9 @@ def names(value: Any) -> tuple[str, ...]:
     try:
         found = tuple(value)
     except TypeError:
-        raise ValueError("a list of names") from None
+        raise ValueError(_("a list of names")) from None
     if not all(isinstance(name, str) for name in found):
-        raise ValueError("a list of names")
+        raise ValueError(_("a list of names"))
     return found
 
 
@@ -125,15 +144,21 @@ def queue_names(value: Any) -> tuple[str, ...]:
     try:
         found = tuple(queue if isinstance(queue, str) else queue.name for queue in value or ())
     except (TypeError, AttributeError):
-        raise ValueError("a list of queue names or of kombu.Queue objects, or a dict by queue name") from None
+        raise ValueError(_("a list of queue names or of kombu.Queue objects, or a dict by queue name")) from None
     return names(found)
 
 
 def mapping(value: Any) -> dict[str, Any]:
     """A dict."""
     if not isinstance(value, Mapping):
-        raise ValueError("a dict")
+        raise ValueError(_("a dict"))
     return dict(value)
+
+
+def rate(value: Any) -> Any:
+    """A rate, as it was written."""
+    seconds_apart(value)
+    return value
 
 
 def time_zone(value: Any) -> str:
@@ -142,5 +167,5 @@ def time_zone(value: Any) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("the name of a time zone, such as Europe/Berlin") from None
+        raise ValueError(_("the name of a time zone, such as Europe/Berlin")) from None
     return name

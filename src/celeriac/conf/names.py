@@ -21,6 +21,7 @@ USED: Mapping[str, str] = {
     "task_acks_late": "acks_late",
     "task_time_limit": "time_limit",
     "task_soft_time_limit": "soft_time_limit",
+    "task_default_rate_limit": "default_rate_limit",
     "task_annotations": "annotations",
     "worker_concurrency": "concurrency",
     "worker_pool": "pool",
@@ -50,118 +51,179 @@ class Unused(NamedTuple):
 
 _LEASES = "a job whose process dies runs again at once, and whoever runs a job holds a lease that is renewed while it lives."
 _LATER = "it has no effect in this version."
+_JSON = "arguments and results are JSON."
+_SIZE = "what is kept is not compressed; CELERIAC['MAX_PAYLOAD_BYTES'] limits its size."
+_DATABASE = "jobs are kept in the project's database, and there is no message broker to connect to."
+_RESULTS = "results are kept with their jobs, in the project's database."
+_BY_NAME = "a job goes to its queue by the queue's name alone."
+_EVENTS = "no events are sent: the database knows the state of every job."
+_CONTROL = "workers are told what to do through the database."
+_ROOM = "a worker claims what it has room for, and gives back what waits behind a slow job."
+_PARTS = "this is a part of Celery's own worker."
+_BEAT = "schedules do not run in this version."
+_STOP = "on TERM a worker always finishes what runs and gives the rest back."
+_LOG = "--loglevel and --logfile of the command say it."
+_MAIL = "failures are logged and kept; to be told by e-mail, connect to the signal task_failure."
 
 UNUSED: Mapping[str, Unused] = {
-    "accept_content": Unused(["json"], ""),
-    "enable_utc": Unused(True),
-    "task_serializer": Unused("json"),
-    "result_serializer": Unused("json"),
-    "result_accept_content": Unused(),
-    "event_serializer": Unused("json"),
-    "task_compression": Unused(),
-    "result_compression": Unused(),
-    "task_protocol": Unused(2),
-    "task_default_exchange": Unused(),
-    "task_default_exchange_type": Unused("direct"),
-    "task_default_routing_key": Unused(),
-    "task_default_delivery_mode": Unused(2),
-    "task_default_queue_type": Unused("classic"),
-    "task_create_missing_queue_type": Unused("classic"),
-    "task_create_missing_queue_exchange_type": Unused(),
-    "task_queue_max_priority": Unused(),
-    "task_queue_ha_policy": Unused(),
+    "accept_content": Unused(["json"], _JSON),
+    "result_accept_content": Unused(None, _JSON),
+    "task_serializer": Unused("json", _JSON),
+    "result_serializer": Unused("json", _JSON),
+    "event_serializer": Unused("json", _EVENTS),
+    "enable_utc": Unused(
+        True, "times are always kept in UTC, and a time without a zone is one of CELERY_TIMEZONE or TIME_ZONE."
+    ),
+    "task_compression": Unused(None, _SIZE),
+    "result_compression": Unused(None, _SIZE),
+    "task_protocol": Unused(2, _DATABASE),
+    "task_args_repr_function": Unused(None, "arguments are kept as they are."),
+    "task_kwargs_repr_function": Unused(None, "arguments are kept as they are."),
+    "task_default_exchange": Unused(None, _BY_NAME),
+    "task_default_exchange_type": Unused("direct", _BY_NAME),
+    "task_default_routing_key": Unused(None, _BY_NAME),
+    "task_default_delivery_mode": Unused(2, "what is enqueued is always on the disk."),
+    "task_default_queue_type": Unused("classic", _DATABASE),
+    "task_create_missing_queue_type": Unused("classic", _DATABASE),
+    "task_create_missing_queue_exchange_type": Unused(None, _BY_NAME),
+    "task_queue_max_priority": Unused(None, "every queue knows the priorities -100 to 100."),
+    "task_queue_ha_policy": Unused(None, _DATABASE),
     "task_inherit_parent_priority": Unused(False, _LATER),
-    "task_default_rate_limit": Unused(None, _LATER),
-    "task_publish_retry": Unused(True),
-    "task_publish_retry_policy": Unused({}),
-    "task_send_sent_event": Unused(False),
+    "task_publish_retry": Unused(True, _DATABASE),
+    "task_publish_retry_policy": Unused({}, _DATABASE),
+    "task_send_sent_event": Unused(False, _EVENTS),
     "task_store_errors_even_if_ignored": Unused(False, "errors are always kept."),
     "task_store_eager_result": Unused(False, _LATER),
-    "task_remote_tracebacks": Unused(False),
-    "task_repr_maxlevels": Unused(3),
-    "task_allow_error_cb_on_chord_header": Unused(False),
-    "task_acks_on_failure": Unused(True, _LEASES),
-    "task_acks_on_timeout": Unused(True, _LEASES),
+    "task_remote_tracebacks": Unused(False, "tracebacks are kept as text, and AsyncResult.traceback shows them."),
+    "task_repr_maxlevels": Unused(3, "arguments are kept as they are."),
+    "task_allow_error_cb_on_chord_header": Unused(False, _LATER),
+    "task_acks_on_failure": Unused(None, _LEASES),
+    "task_acks_on_timeout": Unused(None, _LEASES),
     "task_acks_on_failure_or_timeout": Unused(True, _LEASES),
     "task_reject_on_worker_lost": Unused(None, _LEASES),
     "task_retry_on_worker_lost": Unused(False, _LEASES),
     "result_extended": Unused(False, "name, arguments, worker and queue of a job are always kept."),
-    "result_persistent": Unused(),
-    "result_cache_max": Unused(-1),
-    "result_exchange": Unused(),
-    "result_exchange_type": Unused(),
-    "result_chord_join_timeout": Unused(3.0),
-    "result_chord_retry_interval": Unused(1.0),
-    "result_chord_ordered": Unused(True),
-    "result_chord_expires": Unused(),
+    "result_persistent": Unused(None, _RESULTS),
+    "result_cache_max": Unused(-1, _RESULTS),
+    "result_exchange": Unused(None, _RESULTS),
+    "result_exchange_type": Unused(None, _RESULTS),
+    "result_chord_join_timeout": Unused(3.0, _LATER),
+    "result_chord_retry_interval": Unused(1.0, _LATER),
+    "result_chord_ordered": Unused(True, _LATER),
+    "result_chord_expires": Unused(None, _LATER),
     "result_failure_expires": Unused(None, "CELERIAC['KEEP_FAILED'] says how many days failed jobs are kept."),
-    "worker_agent": Unused(),
-    "worker_autoscaler": Unused(),
-    "worker_timer": Unused(),
-    "worker_timer_precision": Unused(),
-    "worker_consumer": Unused(),
-    "worker_direct": Unused(False),
-    "worker_disable_rate_limits": Unused(False),
-    "worker_disable_prefetch": Unused(False),
-    "worker_eta_task_limit": Unused(),
-    "worker_enable_prefetch_count_reduction": Unused(True),
-    "worker_detect_quorum_queues": Unused(True),
-    "worker_deduplicate_successful_tasks": Unused(False),
-    "worker_cancel_long_running_tasks_on_connection_loss": Unused(False),
-    "worker_enable_remote_control": Unused(True),
-    "worker_send_task_events": Unused(False),
-    "worker_lost_wait": Unused(10.0),
-    "worker_pool_putlocks": Unused(True),
-    "worker_pool_restarts": Unused(False),
-    "worker_proc_alive_timeout": Unused(4.0),
-    "worker_soft_shutdown_timeout": Unused(0.0, "on TERM a worker always finishes what runs and gives the rest back."),
-    "worker_enable_soft_shutdown_on_idle": Unused(False),
-    "worker_state_db": Unused(None, "cancellations are kept by the broker."),
-    "beat_scheduler": Unused(None, "schedules do not run in this version."),
-    "beat_schedule_filename": Unused(),
-    "beat_max_loop_interval": Unused(0),
-    "beat_sync_every": Unused(0),
-    "beat_cron_starting_deadline": Unused(),
-    "override_backends": Unused({}),
-    "skip_checks": Unused(False),
-    "db_reuse_max": Unused(),
+    "worker_agent": Unused(None, _PARTS),
+    "worker_autoscaler": Unused(None, _PARTS),
+    "worker_timer": Unused(None, _PARTS),
+    "worker_timer_precision": Unused(1.0, _PARTS),
+    "worker_consumer": Unused(None, _PARTS),
+    "worker_pool_putlocks": Unused(True, _PARTS),
+    "worker_pool_restarts": Unused(False, "HUP makes a worker load the code anew."),
+    "worker_pool_start_method": Unused("fork", "children are forked from a process without threads or connections."),
+    "worker_proc_alive_timeout": Unused(4.0, _PARTS),
+    "worker_direct": Unused(False, _LATER),
+    "worker_disable_rate_limits": Unused(
+        False, "a task without a rate limit is not slowed by any, so there is nothing to turn off."
+    ),
+    "worker_disable_prefetch": Unused(False, _ROOM),
+    "worker_eta_task_limit": Unused(None, "jobs wait for their time in the database, not in a worker."),
+    "worker_enable_prefetch_count_reduction": Unused(True, _ROOM),
+    "worker_detect_quorum_queues": Unused(True, _DATABASE),
+    "worker_deduplicate_successful_tasks": Unused(False, "an outcome is taken once: a job that has ended is not run again."),
+    "worker_cancel_long_running_tasks_on_connection_loss": Unused(False, _LEASES),
+    "worker_enable_remote_control": Unused(True, _CONTROL),
+    "worker_send_task_events": Unused(False, _EVENTS),
+    "worker_lost_wait": Unused(10.0, _LEASES),
+    "worker_soft_shutdown_timeout": Unused(0.0, _STOP),
+    "worker_enable_soft_shutdown_on_idle": Unused(False, _STOP),
+    "worker_state_db": Unused(None, "cancellations are kept in the database."),
+    "worker_log_datefmt": Unused(None, _LATER),
+    "worker_task_log_datefmt": Unused(None, _LATER),
+    "beat_scheduler": Unused(None, _BEAT),
+    "beat_schedule_filename": Unused(None, _BEAT),
+    "beat_max_loop_interval": Unused(0, _BEAT),
+    "beat_sync_every": Unused(0, _BEAT),
+    "beat_cron_starting_deadline": Unused(None, _BEAT),
+    "beat_enable_remote_control": Unused(False, _BEAT),
+    "beat_remote_control_max_tick_age": Unused(None, _BEAT),
+    "override_backends": Unused({}, _RESULTS),
+    "skip_checks": Unused(False, "a worker always runs Django's system checks."),
+    "db_reuse_max": Unused(None, "a worker keeps its connections for 30 s at least, or for CONN_MAX_AGE."),
 }
 """Celery's name -> what it would be there. Accepted, kept for whoever reads ``app.conf``, without effect."""
 
-FAMILIES = (
-    "arangodb_", "azureblockblob_", "broker_", "cache_backend", "cassandra_", "control_", "cosmosdbsql_", "couchbase_",
-    "database_", "dynamodb_", "elasticsearch_", "event_", "gcs_", "mongodb_", "redis_", "result_backend_", "s3_", "security_",
-)  # fmt: skip
-"""What options of transports and of other result backends begin with. Without effect here."""
+FAMILIES: Mapping[str, str] = {
+    "arangodb_": _RESULTS,
+    "azureblockblob_": _RESULTS,
+    "broker_": _DATABASE,
+    "cache_backend": _RESULTS,
+    "cassandra_": _RESULTS,
+    "celery_broadcast_": _CONTROL,
+    "celerymon_": _EVENTS,
+    "control_": _CONTROL,
+    "cosmosdbsql_": _RESULTS,
+    "couchbase_": _RESULTS,
+    "database_": _RESULTS,
+    "dynamodb_": _RESULTS,
+    "elasticsearch_": _RESULTS,
+    "event_": _EVENTS,
+    "gcs_": _RESULTS,
+    "mongodb_": _RESULTS,
+    "redis_": _RESULTS,
+    "result_backend_": _RESULTS,
+    "s3_": _RESULTS,
+    "security_": "messages are not signed: there is no pickle to protect, and whoever may write to the database may enqueue.",
+}
+"""What options of transports and of other result backends begin with, and why they have no effect here."""
+
+GONE: Mapping[str, str] = {
+    "celery_amqp_task_result_connection_max": _RESULTS,
+    "celery_chord_propagates": _LATER,
+    "celery_loader": "Django's settings are read without being told.",
+    "celery_send_task_error_emails": _MAIL,
+    "celery_task_error_whitelist": _MAIL,
+    "celerybeat_log_file": _LOG,
+    "celerybeat_log_level": _LOG,
+    "celeryd_autoreloader": _PARTS,
+    "celeryd_boot_steps": _PARTS,
+    "celeryd_eta_scheduler": _PARTS,
+    "celeryd_eta_scheduler_precision": _PARTS,
+    "celeryd_force_execv": "children are forked from a process without threads or connections.",
+    "celeryd_log_file": _LOG,
+    "celeryd_log_level": _LOG,
+    "celeryd_mediator": _PARTS,
+}
+"""Names that Celery itself has no more, and why they have no effect here."""
 
 OLD: Mapping[str, str] = {
+    "celery_amqp_task_result_expires": "result_expires",
+    "celery_backend": "result_backend",
     "celery_eager_propagates_exceptions": "task_eager_propagates",
     "celery_task_result_expires": "result_expires",
     "celery_message_compression": "task_compression",
     "celery_send_events": "worker_send_task_events",
     "celery_send_task_sent_event": "task_send_sent_event",
     "celery_max_cached_results": "result_cache_max",
-    "celery_disable_rate_limits": "worker_disable_rate_limits",
-    "celery_redirect_stdouts": "worker_redirect_stdouts",
-    "celery_redirect_stdouts_level": "worker_redirect_stdouts_level",
-    "celery_enable_remote_control": "worker_enable_remote_control",
-    "celery_chord_propagates": "task_allow_error_cb_on_chord_header",
     "celery_result_dburi": "database_url",
     "celery_result_db_short_lived_sessions": "database_short_lived_sessions",
+    "celery_result_db_tablenames": "database_table_names",
+    "celery_result_db_table_names": "database_table_names",
+    "celery_result_engine_options": "database_engine_options",
 }
 """Names of Celery 3 that follow no rule."""
 
 PREFIXES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("celery_", ("", "task_")),
-    ("celeryd_", ("worker_", "")),
+    ("celery_", ("", "task_", "worker_", "beat_")),
+    ("celeryd_", ("worker_", "task_", "")),
     ("celerybeat_", ("beat_",)),
 )
-"""What a name began with in Celery 3, and what it begins with since."""
+"""What a name began with in Celery 3, and what it begins with since. ``CELERY_CONCURRENCY``, which Celery passes over in
+silence, is one of them."""
 
 
 def is_known(name: str) -> bool:
     """Return whether Celery has a setting of this lower-case name."""
-    return name in USED or name in UNUSED or name.startswith(FAMILIES)
+    return name in USED or name in UNUSED or name in GONE or name.startswith(tuple(FAMILIES))
 
 
 def canonical(name: str, namespace: str | None = None) -> str | None:
@@ -183,3 +245,19 @@ def canonical(name: str, namespace: str | None = None) -> str | None:
             if lower.startswith(prefix) and is_known(renamed):
                 return renamed
     return None
+
+
+def is_present(name: str, namespace: str | None = None) -> bool:
+    """Return whether a setting is spelled as Celery spells it today. It counts over an older spelling of the same."""
+    known = canonical(name, namespace)
+    return name.lower() in (known, f"{(namespace or 'celery').lower()}_{known}")
+
+
+def why_unused(known: str, value: Any) -> str:
+    """Return why a setting without effect here has none; nothing where its value is what holds anyway."""
+    if known in UNUSED:
+        default, why = UNUSED[known]
+        return "" if value == default else why
+    if known in GONE:
+        return GONE[known]
+    return next((why for family, why in FAMILIES.items() if value and known.startswith(family)), "")

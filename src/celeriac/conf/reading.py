@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from celeriac.conf.names import UNUSED, USED, canonical
+from celeriac.conf import serializers
+from celeriac.conf.brokers import without_password
+from celeriac.conf.names import UNUSED, USED, canonical, is_present, why_unused
 from celeriac.conf.settings import DISABLED, FIELDS, Settings, checked, contradictions
 from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
+from celeriac.engine.translation import gettext as _
 
 _OURS = ("CELERY_", "CELERYD_", "CELERYBEAT_", "CELERYMON_", "CELERYEV_", "BROKER_")
 """What a name in Django's settings begins with that may be a setting of Celery."""
@@ -36,26 +39,59 @@ class Reading(msgspec.Struct):
     warnings: list[str] = msgspec.field(default_factory=list)
     notes: list[str] = msgspec.field(default_factory=list)
     extra: dict[str, Any] = msgspec.field(default_factory=dict)
+    unused: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    """Why settings have no effect -> which."""
 
     def take_field(self, field: str, value: Any, name: str) -> None:
         """Keep one value of ours, or the error in it."""
         try:
-            setattr(self.settings, field, checked(field, value))
+            kept = checked(field, value)
         except ValueError as error:
-            self.mistakes.append(f"{name} is {value!r}; expected {error}.")
+            self._mistake(name, value, error)
+            return
+        setattr(self.settings, field, kept)
+        if field == "broker_url" and value and kept != value:
+            self._note_broker(name, value, kept)
+
+    def _mistake(self, name: str, value: Any, error: ValueError) -> None:
+        self.mistakes.append(_("{name} is {value!r}; expected {error}.").format(name=name, value=value, error=error))
+
+    def _note_broker(self, name: str, value: Any, kept: str) -> None:
+        asked = without_password(value if isinstance(value, str) else value[0])
+        text = _("{name} ({asked}) is not used: this version keeps jobs in the project's database, {kept}.")
+        note = text.format(name=name, asked=asked, kept=kept)
+        if note not in self.notes:
+            self.notes.append(note)
 
     def take(self, source: Source) -> None:
-        """Read every setting of a source that has one of Celery's names."""
-        for name, value in source.values.items():
-            known = canonical(name, source.namespace)
+        """Read every setting of a source that has one of Celery's names; of several spellings today's holds."""
+        taken: dict[str, str] = {}
+        for name in sorted(source.values, key=lambda name: is_present(name, source.namespace)):
+            known, value = canonical(name, source.namespace), source.values[name]
             if known is None:
                 self._unknown(name, value, source)
-            elif known in USED:
+                continue
+            if known in taken and source.values[taken[known]] != value:
+                text = _("{older} is not used: {name} sets the same, and holds.")
+                self.notes.append(text.format(older=taken[known], name=name))
+            taken[known] = name
+            if known in USED:
                 self.take_field(USED[known], value, name)
             else:
-                self.extra[known] = value
-                if known in UNUSED and UNUSED[known].why and value != UNUSED[known].default:
-                    self.notes.append(f"{name} is not used: {UNUSED[known].why}")
+                self._take_unused(known, value, name)
+
+    def _take_unused(self, known: str, value: Any, name: str) -> None:
+        self.extra[known] = value
+        if known in serializers.SETTINGS:
+            try:
+                serializers.check_serializer(value)
+            except ValueError as error:
+                self._mistake(name, value, error)
+                return
+            if serializers.says_json(value):
+                return
+        if why := why_unused(known, value):
+            self.unused.setdefault(why, []).append(name)
 
     def _unknown(self, name: str, value: Any, source: Source) -> None:
         lower = name.lower()
@@ -67,12 +103,14 @@ class Reading(msgspec.Struct):
             hint = f" Did you mean CELERIAC = {{{field.upper()!r}: ...}}?"
         else:
             hint = did_you_mean(name, _spellings(name, source.namespace))
-        self.warnings.append(f"{name} is not a setting that Celery or Celeriac knows; it has no effect.{hint}")
+        self.warnings.append(
+            _("{name} is not a setting that Celery or Celeriac knows; it has no effect.{hint}").format(name=name, hint=hint)
+        )
 
     def take_own(self, values: Any) -> None:
         """Read the dict ``CELERIAC``."""
         if not isinstance(values, Mapping):
-            self.mistakes.append(f"CELERIAC is {values!r}; expected a dict.")
+            self.mistakes.append(_("CELERIAC is {values!r}; expected a dict.").format(values=values))
             return
         for key, value in values.items():
             field = str(key).lower()
@@ -80,7 +118,7 @@ class Reading(msgspec.Struct):
                 self.take_field(field, value, f"CELERIAC[{key!r}]")
             else:
                 hint = did_you_mean(str(key).upper(), [name.upper() for name in FIELDS])
-                self.mistakes.append(f"CELERIAC has no setting {key!r}.{hint}")
+                self.mistakes.append(_("CELERIAC has no setting {key!r}.{hint}").format(key=key, hint=hint))
 
     @property
     def errors(self) -> list[str]:
@@ -89,17 +127,24 @@ class Reading(msgspec.Struct):
 
     def conclude(self) -> Reading:
         """Add the notes that only the whole allows."""
+        for why, names in self.unused.items():
+            text = _("{name} is not used: {why}") if len(names) == 1 else _("{name} are not used: {why}")
+            self.notes.append(text.format(name=", ".join(names), why=_(why)))
         backend = self.settings.result_backend
         if isinstance(backend, str) and backend not in DISABLED and not backend.startswith(("django://", "memory://")):
             self.notes.append(
-                f"CELERY_RESULT_BACKEND ({_without_password(backend)}) is not used: results are kept with their jobs."
+                _("CELERY_RESULT_BACKEND ({backend}) is not used: results are kept with their jobs.").format(
+                    backend=without_password(backend)
+                )
             )
         if self.settings.beat_schedule:
-            self.notes.append("CELERY_BEAT_SCHEDULE is read but not run: schedules come with a later version.")
+            self.notes.append(_("CELERY_BEAT_SCHEDULE is read but not run: schedules come with a later version."))
         if self.settings.acks_late is False:
             self.notes.append(
-                "CELERY_TASK_ACKS_LATE = False is not used: jobs run at least once. A task that must run at most once says so"
-                " itself: @shared_task(acks_late=False)."
+                _(
+                    "CELERY_TASK_ACKS_LATE = False is not used: jobs run at least once. A task that must run at most once"
+                    " says so itself: @shared_task(acks_late=False)."
+                )
             )
         return self
 
@@ -117,18 +162,15 @@ def read_settings(sources: Iterable[Source], own: Any = None, time_zone: str | N
 
 
 def _prefixes(source: Source) -> tuple[str, ...]:
-    return (f"{source.namespace.upper()}_",) if source.namespace else _OURS
+    if source.namespace and source.namespace.upper() != "CELERY":
+        return (f"{source.namespace.upper()}_",)
+    return _OURS
 
 
 def _spellings(name: str, namespace: str | None) -> list[str]:
     if name != name.upper():
         return [*USED, *UNUSED]
     return [f"{(namespace or 'CELERY').upper()}_{known}".upper() for known in (*USED, *UNUSED)]
-
-
-def _without_password(url: str) -> str:
-    scheme, slashes, rest = url.partition("://")
-    return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
 
 
 # -- where settings are written --------------------------------------------------------------------------------------------
@@ -168,7 +210,8 @@ def _ours(origin: Any, namespace: str | None) -> Iterator[tuple[str, Any]]:
     """Yield what may be meant for us. Nothing else is looked at: some of Django's settings warn when they are read."""
     for name in dir(origin):
         if namespace:
-            is_ours = name.upper().startswith(f"{namespace.upper()}_")
+            # Names older than namespaces count as well, which Celery would pass over in silence.
+            is_ours = name.upper().startswith(_prefixes(Source({}, namespace)))
         else:
             is_ours = name.startswith(_OURS) or canonical(name) is not None
         if is_ours and not name.startswith("_"):
@@ -183,11 +226,14 @@ def _import(path: str) -> Any:
         try:
             return importlib.import_module(module)
         except ModuleNotFoundError:
-            module, _, attribute = path.rpartition(".")
+            module, attribute = path.rpartition(".")[::2]
             if not module:
                 raise
             return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ImproperlyConfigured(
-            f"config_from_object({path!r}) cannot be read: {error}. It takes the dotted name of a module, or module:attribute."
+            _(
+                "config_from_object({path!r}) cannot be read: {error}. It takes the dotted name of a module, or"
+                " module:attribute."
+            ).format(path=path, error=error)
         ) from error

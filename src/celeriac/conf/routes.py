@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from fnmatch import translate
 from typing import Any
 
 from celeriac.engine.errors import ImproperlyConfigured
+from celeriac.engine.translation import gettext as _
 
 Route = Callable[..., Any]
 
@@ -25,8 +25,15 @@ class Router:
         for route in self._routes:
             found = route(name, args, kwargs, options, task=task)
             if found:
-                return {"queue": found} if isinstance(found, str) else dict(found)
+                return dict(found) if isinstance(found, Mapping) else {"queue": found}
         return {}
+
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues that routes lead to, as far as they are written down rather than computed."""
+        targets = [target for route in self._routes if isinstance(route, _Names) for target in route.targets]
+        return [getattr(queue, "name", queue) for target in targets if (queue := _queue(target))]
 
 
 class _Names:
@@ -38,10 +45,14 @@ class _Names:
         for key, value in pairs:
             if isinstance(key, re.Pattern):
                 self._patterns.append((key, value))
-            elif "*" in key or "?" in key:
-                self._patterns.append((re.compile(translate(key)), value))
+            elif "*" in key:
+                self._patterns.append((_glob(key), value))
             else:
                 self._exact[key] = value
+
+    @property
+    def targets(self) -> list[Any]:
+        return [*self._exact.values(), *(value for _pattern, value in self._patterns)]
 
     def __call__(self, name: str, *_: Any, **__: Any) -> Any:
         if name in self._exact:
@@ -49,16 +60,32 @@ class _Names:
         return next((value for pattern, value in self._patterns if pattern.match(name)), None)
 
 
+def _glob(text: str) -> re.Pattern[str]:
+    """Return a pattern in which, as in Celery, ``*`` stands for one character or more, and all else for itself."""
+    return re.compile(".+".join(map(re.escape, text.split("*"))) + r"\Z")
+
+
+def _queue(target: Any) -> Any:
+    """Return the queue that a route leads to: its name, a ``kombu.Queue``, or None."""
+    if not isinstance(target, Mapping):
+        return target
+    return target.get("queue") or target.get("routing_key")
+
+
 def _listed(routes: Any) -> list[Any]:
     if routes is None:
         return []
-    if isinstance(routes, Mapping) or callable(routes) or isinstance(routes, str):
+    if not isinstance(routes, list | tuple | set):
         return [routes]
     listed = list(routes)
     # A list of pairs is one route; a list of dicts, functions or names is several.
     if listed and all(isinstance(route, list | tuple) for route in listed):
-        return [_Names(pair for route in listed for pair in ([route] if _is_pair(route) else route))]
-    return listed
+        return [_pairs(listed)]
+    return [_pairs([route]) if isinstance(route, list | tuple) else route for route in listed]
+
+
+def _pairs(routes: Iterable[Any]) -> _Names:
+    return _Names(pair for route in routes for pair in ([route] if _is_pair(route) else route))
 
 
 def _is_pair(route: Any) -> bool:
@@ -72,11 +99,15 @@ def _route(route: Any) -> Route:
         route = route()
     if isinstance(route, Mapping):
         return _Names(route.items())
+    if isinstance(route, _Names):
+        return route
     if hasattr(route, "route_for_task"):
         return _by_class(route)
     if not callable(route):
         raise ImproperlyConfigured(
-            f"{route!r} in CELERY_TASK_ROUTES is neither a dict nor a function nor the dotted name of one."
+            _("{route!r} in CELERY_TASK_ROUTES is neither a dict nor a function nor the dotted name of one.").format(
+                route=route
+            )
         )
     return route  # type: ignore[no-any-return]  # narrowed to a callable, and mypy keeps Any
 
@@ -89,8 +120,10 @@ def _by_class(router: Any) -> Route:
 
 
 def _imported(path: str) -> Any:
-    module, _, name = path.replace(":", ".").rpartition(".")
+    module, name = path.replace(":", ".").rpartition(".")[::2]
     try:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ImproperlyConfigured(f"{path!r} in CELERY_TASK_ROUTES cannot be imported: {error}") from error
+        raise ImproperlyConfigured(
+            _("{path!r} in CELERY_TASK_ROUTES cannot be imported: {error}").format(path=path, error=error)
+        ) from error

@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
-from celeriac.conf import checks
+from celeriac.conf import brokers, checks
 from celeriac.conf.checks import Check
+from celeriac.engine.options import DEFAULT_POOL
+from celeriac.engine.translation import gettext as _
 
 POOLS = ("prefork", "processes", "threads", "solo", "asyncio", "eventlet", "gevent")
 DISABLED = frozenset({"disabled", "disabled://"})
@@ -21,7 +23,7 @@ class Settings(msgspec.Struct, kw_only=True):
     """
 
     # Where jobs go.
-    broker_url: str = "django://default"
+    broker_url: str = brokers.DEFAULT
     result_backend: str | None = None
     """Results are kept with their jobs, whatever this says; ``disabled`` keeps none."""
     default_queue: str = "celery"
@@ -43,13 +45,15 @@ class Settings(msgspec.Struct, kw_only=True):
     acks_late: bool | None = None
     time_limit: float | None = None
     soft_time_limit: float | None = None
-    annotations: dict[str, Any] = msgspec.field(default_factory=dict)
-    """Options by task name, or for all by ``*``: Celery's ``task_annotations``."""
+    default_rate_limit: Any = None
+    """How often a task may start, of all workers together: ``"10/s"``, ``"100/m"``, a number a second; None for no limit."""
+    annotations: Any = None
+    """Options of tasks, in the forms of Celery's ``task_annotations``."""
 
     # Workers.
     concurrency: int | None = None
-    """None: one slot a CPU."""
-    pool: str = "prefork"
+    """None: one slot a CPU, and children for no more than half of the free memory."""
+    pool: str = DEFAULT_POOL
     max_tasks_per_child: int | None = None
     max_memory_per_child: int | None = None
     """KiB."""
@@ -60,6 +64,7 @@ class Settings(msgspec.Struct, kw_only=True):
     prefetch_multiplier: int = 1
     hijack_root_logger: bool = True
     redirect_stdouts: bool = True
+    """Whether what tasks print goes to the worker's log, at the level that the next one names."""
     redirect_stdouts_level: str = "WARNING"
     log_color: bool | None = None
     log_format: str | None = None
@@ -90,7 +95,7 @@ class Settings(msgspec.Struct, kw_only=True):
 _limit = checks.none_if_zero(checks.seconds(0.001))
 
 CHECKS: Mapping[str, Check] = {
-    "broker_url": checks.text,
+    "broker_url": brokers.broker_url,
     "result_backend": checks.optional(checks.anything),
     "default_queue": checks.text,
     "queues": checks.queue_names,
@@ -105,7 +110,8 @@ CHECKS: Mapping[str, Check] = {
     "acks_late": checks.optional(checks.boolean),
     "time_limit": _limit,
     "soft_time_limit": _limit,
-    "annotations": checks.mapping,
+    "default_rate_limit": checks.rate,
+    "annotations": checks.anything,
     "concurrency": checks.concurrency,
     "pool": checks.one_of(POOLS),
     "max_tasks_per_child": checks.none_if_zero(checks.whole(1)),
@@ -116,7 +122,7 @@ CHECKS: Mapping[str, Check] = {
     "prefetch_multiplier": checks.whole(0),
     "hijack_root_logger": checks.boolean,
     "redirect_stdouts": checks.boolean,
-    "redirect_stdouts_level": checks.anything,
+    "redirect_stdouts_level": checks.log_level,
     "log_color": checks.optional(checks.boolean),
     "log_format": checks.optional(checks.text),
     "task_log_format": checks.optional(checks.text),
@@ -134,9 +140,9 @@ FIELDS = tuple(CHECKS)
 
 def checked(field: str, value: Any) -> Any:
     """Return ``value`` as the field keeps it. Raises ``ValueError`` with what is expected instead."""
-    if field in ("annotations", "beat_schedule", "queues", "imports", "include") and value is None:
+    if field in ("beat_schedule", "queues", "imports", "include") and value is None:
         value = ()
-        if field in ("annotations", "beat_schedule"):
+        if field == "beat_schedule":
             return {}
     kept = CHECKS[field](value)
     return 0 if field == "default_priority" and kept is None else kept
@@ -147,12 +153,16 @@ def contradictions(settings: Settings) -> list[str]:
     found = []
     if settings.soft_time_limit and settings.time_limit and settings.soft_time_limit > settings.time_limit:
         found.append(
-            f"The soft time limit ({settings.soft_time_limit:g} s) is over the hard one ({settings.time_limit:g} s), so it"
-            " would never be reached. Make CELERY_TASK_SOFT_TIME_LIMIT the smaller of the two."
+            _(
+                "The soft time limit ({soft_time_limit:g} s) is over the hard one ({time_limit:g} s), so it would"
+                " never be reached. Make CELERY_TASK_SOFT_TIME_LIMIT the smaller of the two."
+            ).format(soft_time_limit=settings.soft_time_limit, time_limit=settings.time_limit)
         )
     if settings.renew_every * 2 > settings.lease:
         found.append(
-            f"A lease of {settings.lease:g} s that is renewed every {settings.renew_every:g} s does not outlive one missed"
-            " renewal. Make CELERIAC['LEASE'] at least twice CELERIAC['RENEW_EVERY']."
+            _(
+                "A lease of {lease:g} s that is renewed every {renew_every:g} s does not outlive one missed renewal."
+                " Make CELERIAC['LEASE'] at least twice CELERIAC['RENEW_EVERY']."
+            ).format(lease=settings.lease, renew_every=settings.renew_every)
         )
     return found

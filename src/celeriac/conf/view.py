@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from celeriac.conf import serializers
 from celeriac.conf.names import UNUSED, USED, canonical
 from celeriac.conf.reading import Reading, Source, read_settings
 from celeriac.conf.settings import FIELDS, Settings, checked
 from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
+from celeriac.engine.translation import gettext as _
 
 _ABSENT = object()
 
@@ -114,7 +116,9 @@ class Conf:
             raise AttributeError(name)
         value = self._find(name)
         if value is _ABSENT:
-            raise AttributeError(f"There is no setting {name!r}.{did_you_mean(name, [*USED, *FIELDS, *UNUSED])}")
+            raise AttributeError(
+                _("There is no setting {name!r}.{hint}").format(name=name, hint=did_you_mean(name, [*USED, *FIELDS, *UNUSED]))
+            )
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -160,19 +164,24 @@ class Conf:
 
     @staticmethod
     def _check(name: str, value: Any) -> None:
-        field = USED.get(canonical(name) or "", name)
-        if field in FIELDS:
-            try:
+        known = canonical(name)
+        field = USED.get(known or "", name)
+        try:
+            if field in FIELDS:
                 checked(field, value)
-            except ValueError as error:
-                raise ImproperlyConfigured(f"{name} is {value!r}; expected {error}.") from None
+            elif known in serializers.SETTINGS:
+                serializers.check_serializer(value)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                _("{name} is {value!r}; expected {error}.").format(name=name, value=value, error=error)
+            ) from None
 
     def _apply(self, name: str, value: Any) -> None:
         assert self._reading is not None
         known = canonical(name)
         field = USED.get(known or "", name)
         if field in FIELDS:
-            setattr(self._reading.settings, field, checked(field, value))
+            self._reading.take_field(field, value, name)
         else:
             self._reading.extra[known or name] = value
 

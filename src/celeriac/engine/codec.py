@@ -19,6 +19,8 @@ import msgspec
 
 from celeriac.engine.errors import PayloadTooLarge, ResultNotEncodable, UnreadablePayload
 from celeriac.engine.outcome import Failure
+from celeriac.engine.translation import gettext as _
+from celeriac.engine.translation import gettext_noop
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -65,11 +67,11 @@ def _plain(value: Any) -> Any:
     if kind is int:
         if -_LARGEST_INT < value < _LARGEST_INT:
             return value
-        raise _NotPlain("an integer of over 300 digits", "is too large")
+        raise _NotPlain(_("an integer of over 300 digits"), _("is too large"))
     if kind is float:
         if isfinite(value):
             return value
-        raise _NotPlain(value, "is not a number that JSON can hold")
+        raise _NotPlain(value, _("is not a number that JSON can hold"))
     if kind is list or kind is tuple:
         return _plain_items(value)
     if kind is dict:
@@ -106,7 +108,7 @@ def _plain_key(key: object) -> str:
         return {True: "true", False: "false", None: "null"}[key]
     if isinstance(key, int | float):
         return repr(key)
-    raise _NotPlain(key, "is not a key that JSON can hold")
+    raise _NotPlain(key, _("is not a key that JSON can hold"))
 
 
 def _plain_other(value: Any) -> Any:
@@ -124,7 +126,7 @@ def _plain_other(value: Any) -> Any:
         return _plain_dict(value)
     if type(value).__name__ == "__proxy__":  # Django's lazy translations, without importing Django here
         return str(value)
-    raise _NotPlain(value, "is not JSON")
+    raise _NotPlain(value, _("is not JSON"))
 
 
 def _untag(value: Any) -> Any:
@@ -143,11 +145,15 @@ def _to_json(value: Any, where: str, hint: str) -> bytes:
         return _encode(_plain(value))
     except _NotPlain as problem:
         shown = problem.value if isinstance(problem.value, str) else f"{_short(problem.value)} ({type(problem.value).__name__})"
-        raise TypeError(f"{where}{''.join(reversed(problem.path))}: {shown} {problem}. {hint}") from None
+        raise TypeError(f"{where}{''.join(reversed(problem.path))}: {shown} {problem}. {_(hint)}") from None
     except RecursionError:
-        raise TypeError(f"{where}: nested too deeply, or containing itself. {hint}") from None
+        raise TypeError(
+            _("{where}: nested too deeply, or containing itself. {hint}").format(where=where, hint=_(hint))
+        ) from None
     except UnicodeEncodeError as error:
-        raise TypeError(f"{where}: text that is not Unicode ({error.reason}). {hint}") from None
+        raise TypeError(
+            _("{where}: text that is not Unicode ({reason}). {hint}").format(where=where, reason=error.reason, hint=_(hint))
+        ) from None
 
 
 def _short(value: object) -> str:
@@ -158,9 +164,11 @@ def _short(value: object) -> str:
     return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
-_ARGUMENT_HINT = "Arguments travel as JSON (dates, decimals and UUIDs are fine): pass a model's id instead of the model."
-_HEADER_HINT = "Headers are a dict of plain JSON: text, numbers, true, false, null, lists and objects of these."
-_RESULT_HINT = "Results are kept as JSON: return plain data, or set ignore_result=True on the task."
+_ARGUMENT_HINT = gettext_noop(
+    "Arguments travel as JSON (dates, decimals and UUIDs are fine): pass a model's id instead of the model."
+)
+_HEADER_HINT = gettext_noop("Headers are a dict of plain JSON: text, numbers, true, false, null, lists and objects of these.")
+_RESULT_HINT = gettext_noop("Results are kept as JSON: return plain data, or set ignore_result=True on the task.")
 
 
 def encode_payload(
@@ -202,7 +210,9 @@ def plain_headers(task: str, headers: Any) -> dict[str, Any]:
     data = _to_json(headers, f"{task}: headers", _HEADER_HINT)
     decoded = _decode(data)
     if type(decoded) is not dict or b'"__type__"' in data:
-        raise TypeError(f"{task}: headers is {_short(headers)}. {_HEADER_HINT}")
+        raise TypeError(
+            _("{task}: headers is {headers}. {hint}").format(task=task, headers=_short(headers), hint=_(_HEADER_HINT))
+        )
     return decoded
 
 
@@ -217,16 +227,16 @@ def decode_payload(payload: bytes) -> tuple[list[Any], dict[str, Any], dict[str,
             decoded = _untag(decoded)
         args, kwargs, embed = decoded
     except _UNREADABLE as error:
-        raise UnreadablePayload(f"The payload is not [args, kwargs, embed] as JSON: {error}") from error
+        raise UnreadablePayload(_("The payload is not [args, kwargs, embed] as JSON: {error}").format(error=error)) from error
     if not (type(args) is list and type(kwargs) is dict and type(embed) is dict):
-        raise UnreadablePayload("The payload is not [list, object, object].")
+        raise UnreadablePayload(_("The payload is not [list, object, object]."))
     return args, kwargs, embed
 
 
 def encode_result(value: Any) -> bytes:
     """Return a task's return value as JSON bytes. Raises ``ResultNotEncodable``."""
     try:
-        return _to_json(value, "The return value", _RESULT_HINT)
+        return _to_json(value, _("The return value"), _RESULT_HINT)
     except TypeError as error:
         raise ResultNotEncodable(str(error)) from None
 
@@ -237,7 +247,7 @@ def decode_result(data: bytes) -> Any:
         decoded = _decode(data)
         return _untag(decoded) if b'"__type__"' in data else decoded
     except _UNREADABLE as error:
-        raise UnreadablePayload(f"The stored result is not JSON: {error}") from error
+        raise UnreadablePayload(_("The stored result is not JSON: {error}").format(error=error)) from error
 
 
 def encode_failure(failure: Failure) -> bytes:
@@ -250,7 +260,7 @@ def decode_failure(data: bytes) -> Failure:
     try:
         return _decode_failure(data)
     except msgspec.MsgspecError as error:
-        raise UnreadablePayload(f"The stored error is not readable: {error}") from error
+        raise UnreadablePayload(_("The stored error is not readable: {error}").format(error=error)) from error
 
 
 def json_or_repr(value: Any) -> object:

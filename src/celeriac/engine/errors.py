@@ -10,11 +10,13 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
+from celeriac.engine.translation import gettext as _
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the nearest of ``known``, or an empty string where nothing is near."""
     near = get_close_matches(str(name), list(known), n=1, cutoff=0.6)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    return _(" Did you mean {name!r}?").format(name=near[0]) if near else ""
 
 
 class CeleriacError(Exception):
@@ -34,10 +36,10 @@ class NotRegistered(CeleriacError, KeyError):
         self.hint = did_you_mean(name, known)
 
     def __str__(self) -> str:
-        return (
-            f"No task is registered as {self.name!r}.{self.hint} Tasks are found in the tasks.py of each app in"
-            " INSTALLED_APPS; a module elsewhere is named in CELERY_IMPORTS."
-        )
+        return _(
+            "No task is registered as {name!r}.{hint} Tasks are found in the tasks.py of each app in INSTALLED_APPS; a"
+            " module elsewhere is named in CELERY_IMPORTS."
+        ).format(name=self.name, hint=self.hint)
 
 
 class BrokerUnavailable(CeleriacError):
@@ -53,10 +55,12 @@ class DatabaseLocked(BrokerUnavailable):
 
     def __init__(self, alias: str, seconds: float) -> None:
         super().__init__(
-            f"SQLite answered 'database is locked' on the database {alias!r} after {seconds:.1f} s. A transaction that"
-            " starts by reading cannot become a writing one while another process writes. Add to the OPTIONS of"
-            f' DATABASES[{alias!r}]: "transaction_mode": "IMMEDIATE", "timeout": 20,'
-            ' "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"'
+            _(
+                "SQLite answered 'database is locked' on the database {alias!r} after {seconds:.1f} s. A transaction"
+                " that starts by reading cannot become a writing one while another process writes. Add to the OPTIONS"
+                ' of DATABASES[{alias!r}]: "transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA'
+                ' journal_mode=WAL; PRAGMA synchronous=NORMAL;"'
+            ).format(alias=alias, seconds=seconds)
         )
 
 
@@ -65,7 +69,9 @@ class SchemaMissing(CeleriacError):
 
     def __init__(self, alias: str) -> None:
         super().__init__(
-            f"Celeriac's tables are missing in the database {alias!r}. Create them: python manage.py migrate"
+            _("Celeriac's tables are missing in the database {alias!r}. Create them: python manage.py migrate").format(
+                alias=alias
+            )
             + ("" if alias == "default" else f" --database {alias}")
         )
 
@@ -83,8 +89,10 @@ class PayloadTooLarge(CeleriacError, ValueError):
 
     def __init__(self, task: str, size: int, limit: int) -> None:
         super().__init__(
-            f"The arguments of {task} take {size:,} bytes as JSON; the limit is {limit:,} (CELERIAC['MAX_PAYLOAD_BYTES'])."
-            " Store the data in a model or a file and pass its id."
+            _(
+                "The arguments of {task} take {size:,} bytes as JSON; the limit is {limit:,}"
+                " (CELERIAC['MAX_PAYLOAD_BYTES']). Store the data in a model or a file and pass its id."
+            ).format(task=task, size=size, limit=limit)
         )
 
 
@@ -100,7 +108,9 @@ class JobParked(CeleriacError):
 
     def __init__(self, id: str, task: str, reason: str) -> None:
         super().__init__(
-            f"The job {task}[{id}] is parked: {reason} It waits for a person; once the cause is mended, resume it."
+            _("The job {task}[{id}] is parked: {reason} It waits for a person; once the cause is mended, resume it.").format(
+                task=task, id=id, reason=reason
+            )
         )
 
 
@@ -120,7 +130,7 @@ class TimeLimitExceeded(CeleriacError):
         self.seconds = seconds
 
     def __str__(self) -> str:
-        return f"The job ran past its time limit of {self.seconds} s and was killed."
+        return _("The job ran past its time limit of {seconds} s and was killed.").format(seconds=self.seconds)
 
 
 class SoftTimeLimitExceeded(Exception):

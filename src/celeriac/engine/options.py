@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 import msgspec
 
 POOLS = ("prefork", "threads", "solo", "asyncio")
+HAS_FORK = hasattr(os, "fork")
+"""False on Windows: a worker is one process there."""
+DEFAULT_POOL = "prefork" if HAS_FORK else "threads"
 
 
 class WorkerOptions(msgspec.Struct, kw_only=True):
     """Times in seconds. ``concurrency``: children of prefork; threads or coroutines of the other pools."""
 
     name: str
-    pool: str = "prefork"
+    pool: str = DEFAULT_POOL
     concurrency: int = 2
     queues: list[str] = msgspec.field(default_factory=lambda: ["celery"])
     broker: str = "django://default"

@@ -13,7 +13,8 @@ class RunnableTask(Protocol):
 
     Times in seconds. ``max_retries`` None means for ever. ``overrides`` names the hooks (``on_success``, ...) that the task's
     class really defines: the others are not called, since most tasks have none and the call would cost every job.
-    ``acks_late`` False asks for at most once; None and True are at least once.
+    ``acks_late`` False asks for at most once; None and True are at least once. ``apart``: the seconds between two starts of the
+    task's jobs, by its rate limit; 0.0 for none.
     """
 
     name: str
@@ -33,6 +34,7 @@ class RunnableTask(Protocol):
     retry_jitter: bool
     time_limit: float | None
     soft_time_limit: float | None
+    apart: float
     overrides: frozenset[str]
 
     def body(self) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from celeriac.engine.job import Job
+from celeriac.engine.translation import gettext as _
 
 current_request: ContextVar[Request | None] = ContextVar("celeriac_request", default=None)
 """The request of the attempt that runs in this thread or coroutine. Set by the attempt, the eager call and the direct call."""
@@ -36,6 +37,9 @@ class Request:
         "reporter",
         "retries",
     )
+
+    unfinished: Any = None
+    """What the attempt has printed without ending the line, by stream and thread; see ``worker/stdouts.py``."""
 
     def __init__(
         self,
@@ -208,7 +212,11 @@ class Request:
         headers = self.headers if not name.startswith("_") else None
         if headers and name in headers:
             return headers[name]
-        raise AttributeError(f"The request of {self.task or 'no task'} has no attribute {name!r}, and no header of that name.")
+        raise AttributeError(
+            _("The request of {task} has no attribute {name!r}, and no header of that name.").format(
+                task=self.task or "no task", name=name
+            )
+        )
 
 
 def running_request() -> Request | None:

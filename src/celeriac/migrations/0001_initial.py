@@ -48,6 +48,29 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Rate",
+            fields=[
+                ("task", models.CharField(max_length=255, primary_key=True, serialize=False)),
+                ("apart", models.FloatField(null=True)),
+                ("next", models.DateTimeField()),
+            ],
+            options={
+                "db_table": "celeriac_rate",
+            },
+        ),
+        migrations.CreateModel(
+            name="Turn",
+            fields=[
+                ("job", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("task", models.CharField(max_length=255)),
+                ("attempt", models.IntegerField()),
+                ("due", models.DateTimeField()),
+            ],
+            options={
+                "db_table": "celeriac_turn",
+            },
+        ),
+        migrations.CreateModel(
             name="Waiter",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
@@ -220,6 +243,7 @@ class Migration(migrations.Migration):
                 ("charges", models.SmallIntegerField(db_default=0)),
                 ("begun", models.DateTimeField(null=True)),
                 ("once", models.BooleanField(db_default=False)),
+                ("revoked", models.BooleanField(db_default=False)),
                 ("doomed", models.BooleanField(db_default=False)),
             ],
             options={

@@ -11,6 +11,7 @@ from celeriac.engine.brokers.base import Cancel
 from celeriac.engine.errors import JobParked
 from celeriac.engine.errors import TimeoutError as ResultTimeout
 from celeriac.engine.job import TERMINAL, Job, State
+from celeriac.engine.translation import gettext as _
 from celeriac.exceptions import NotInThisVersion
 from celeriac.result.joining import assert_will_not_block
 from celeriac.result.record import Recorded
@@ -33,7 +34,7 @@ class AsyncResult(ResultBase, Recorded, Generic[R]):
 
     def __init__(self, id: str, backend: Any = None, task_name: str | None = None, app: Any = None, parent: Any = None) -> None:
         if id is None:
-            raise ValueError("AsyncResult needs the id of a job, not None.")
+            raise ValueError(_("AsyncResult needs the id of a job, not None."))
         self.id = id if type(id) is str else str(id)
         self._app = app
         self._name = task_name
@@ -113,7 +114,11 @@ class AsyncResult(ResultBase, Recorded, Generic[R]):
             return self._record
         job: Job | None = self.app.broker().wait(self.id, timeout)
         if job is None:
-            raise ResultTimeout(f"The job {self.id} had not ended after {timeout} s; it is {self.state}.")
+            raise ResultTimeout(
+                _("The job {id} had not ended after {timeout} s; it is {state}.").format(
+                    id=self.id, timeout=timeout, state=self.state
+                )
+            )
         if job.state in TERMINAL:
             self._record = job
         return job
@@ -167,7 +172,7 @@ class AsyncResult(ResultBase, Recorded, Generic[R]):
     def get_leaf(self) -> Any:
         """Return the value of the last of the jobs that follow from this one."""
         value = None
-        for _, value in self.collect():  # noqa: B007 - the last one is what is asked for
+        for __, value in self.collect():  # noqa: B007 - the last one is what is asked for
             pass
         return value
 
@@ -227,6 +232,6 @@ def result_from_tuple(value: Any, app: Any = None) -> AsyncResult[Any]:
         return value  # type: ignore[return-value]  # the base has one kind of children
     result, children = value
     if children:
-        raise NotInThisVersion("Results of groups come with workflows; these are not in this version.")
+        raise NotInThisVersion(_("Results of groups come with workflows; these are not in this version."))
     id, parent = result if isinstance(result, list | tuple) else (result, None)
     return AsyncResult(id, app=app, parent=result_from_tuple(parent, app) if parent else None)

@@ -11,6 +11,7 @@ FROM_SETTINGS: Mapping[str, str] = {
     "time_limit": "time_limit",
     "soft_time_limit": "soft_time_limit",
     "track_started": "track_started",
+    "rate_limit": "default_rate_limit",
 }
 """Options whose default is a setting."""
 
@@ -51,6 +52,11 @@ class TaskOptions:
     throws: tuple[type[BaseException], ...] = ()
     """Exceptions that are expected: logged at INFO, without a traceback."""
     rate_limit: Any = None
+    """How often jobs of the task may start: ``"10/s"``, ``"100/m"``, ``"5/h"``, or a number a second; 0 for no limit.
+
+    It holds for all workers together, not for each as in Celery, and its starts are evenly spaced. What comes too early is
+    scheduled for its turn; other tasks of the queue do not wait for it.
+    """
     serializer: str | None = None
     trail: bool = True
     send_events: bool = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, ParamSpec, TypeVar
 
 from celeriac import reports
@@ -13,6 +14,8 @@ from celeriac.canvas import Signature, no_workflows
 from celeriac.current import apps, current_app
 from celeriac.engine.errors import MaxRetriesExceededError, OperationalError, Retry
 from celeriac.engine.request import Request, current_request
+from celeriac.engine.translation import gettext as _
+from celeriac.rates import seconds_apart
 from celeriac.result import AsyncResult
 from celeriac.retrying import ask_for_retry
 from celeriac.task.options import FROM_SETTINGS, HOOKS, TaskOptions
@@ -45,7 +48,7 @@ class Task(TaskOptions, Generic[P, R]):
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """The function. A subclass defines it, unless it is made by a decorator."""
-        raise NotImplementedError(f"The task {self.name or type(self).__name__} must define run().")
+        raise NotImplementedError(_("The task {name} must define run().").format(name=self.name or type(self).__name__))
 
     # -- becoming one of an app's tasks ------------------------------------------------------------------------------------
 
@@ -71,6 +74,17 @@ class Task(TaskOptions, Generic[P, R]):
             if getattr(type(self), option) is None and untouched:
                 own[option] = self._from_settings[option] = value
         check_transactional(self, settings)
+
+    def annotate(self, options: Mapping[str, Any]) -> None:
+        """Take options from ``task_annotations``. A function becomes a method, a hook such as ``on_failure`` among them."""
+        for option, value in options.items():
+            setattr(self, option, MethodType(value, self) if isinstance(value, FunctionType) else value)
+        self.overrides |= frozenset(HOOKS) & options.keys()
+
+    @property
+    def apart(self) -> float:
+        """The seconds between two starts of the task's jobs, by its rate limit; 0.0 for none."""
+        return seconds_apart(self.rate_limit)
 
     def body(self) -> Callable[..., Any]:
         """Return what a worker calls: ``run``, or the task itself where its class has a ``__call__`` of its own."""
@@ -259,7 +273,11 @@ class Task(TaskOptions, Generic[P, R]):
         """Give the running job a state of its own, as in ``self.update_state(state="PROGRESS", meta={"done": 3})``."""
         request = self.request
         if task_id is not None and task_id != request.id:
-            raise ValueError(f"update_state changes the job that runs ({request.id}), not another ({task_id}).")
+            raise ValueError(
+                _("update_state changes the job that runs ({id}), not another ({task_id}).").format(
+                    id=request.id, task_id=task_id
+                )
+            )
         reports.update_state(None if request.called_directly else request, state, meta)
 
     def send_event(self, type: str, **_: Any) -> None:  # noqa: A002 - Celery's name
@@ -325,7 +343,11 @@ def _listed(name: str, args: Any) -> tuple[Any, ...]:
     if args is None:
         return ()
     if isinstance(args, str | bytes | Mapping):
-        raise TypeError(f"{name}: args is {args!r}; expected a list or a tuple of arguments, such as ({args!r},).")
+        raise TypeError(
+            _("{name}: args is {args!r}; expected a list or a tuple of arguments, such as ({args!r},).").format(
+                name=name, args=args
+            )
+        )
     return tuple(args)
 
 

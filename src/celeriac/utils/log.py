@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from celeriac.engine.translation import gettext as _
+
 base_logger = logging.getLogger("celery")
 task_logger = logging.getLogger("celery.task")
 worker_logger = logging.getLogger("celery.worker")
@@ -25,7 +27,11 @@ def get_task_logger(name: str) -> logging.Logger:
     Raises ``RuntimeError`` for the names that Celery keeps for itself.
     """
     if name in _RESERVED:
-        raise RuntimeError(f"The logger name {name!r} is reserved. Pass the name of your module: get_task_logger(__name__).")
+        raise RuntimeError(
+            _("The logger name {name!r} is reserved. Pass the name of your module: get_task_logger(__name__).").format(
+                name=name
+            )
+        )
     logger = logging.getLogger(name)
     if logger.parent in (None, logging.root):
         logger.parent = task_logger

@@ -7,7 +7,7 @@ process that needs a second connection calls ``clone()``. Every method bounds it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 import msgspec
@@ -41,6 +41,8 @@ class WorkerInfo(msgspec.Struct, kw_only=True):
     concurrency: int
     queues: list[str]
     version: str = ""
+    started: float | None = None
+    """When it joined, on the broker's clock: seconds since 1970 UTC. None before."""
 
 
 class Verdict(msgspec.Struct, kw_only=True, frozen=True):
@@ -51,8 +53,16 @@ class Verdict(msgspec.Struct, kw_only=True, frozen=True):
     failure: Failure
 
 
+Consequences = Callable[[Job, Failure], Sequence[Job]]
+"""Returns the jobs that follow a job, given whole, which the broker itself fails. Called inside the broker's operation, perhaps
+more than once: it neither raises nor uses the broker, and gives what it returns the same ids each time."""
+
+
 class Cancel(msgspec.Struct, frozen=True):
-    """Cancel these jobs. A running one is ended only with ``terminate``."""
+    """Cancel these jobs. A running one is ended only with ``terminate``; without, it is not to start again.
+
+    One that is claimed and has not begun runs where its turn comes at once, and is cancelled where it would go back to wait.
+    """
 
     ids: tuple[str, ...]
     terminate: bool = False
@@ -83,7 +93,17 @@ class Unpark(msgspec.Struct, frozen=True):
     tasks: tuple[str, ...] = ()
 
 
-Command = Cancel | Pause | Resume | Purge | Unpark
+class Pace(msgspec.Struct, frozen=True):
+    """Let at least ``apart`` seconds lie between two starts of a task's jobs, from now on and everywhere.
+
+    0: no limit. None: what the code says, again.
+    """
+
+    task: str
+    apart: float | None
+
+
+Command = Cancel | Pause | Resume | Purge | Unpark | Pace
 
 
 class Broker(Protocol):
@@ -122,6 +142,17 @@ class Broker(Protocol):
         that was declared dead.
         """
 
+    def admit(self, jobs: Sequence[Job], apart: Mapping[str, float]) -> set[Token]:
+        """Let jobs that were just claimed, of tasks with a rate limit, take their turns. Returns the tokens that may begin.
+
+        A task's turns are ``apart`` seconds from each other (what ``Pace`` said wins), on the broker's clock, over all workers.
+        A job whose turn has not come is scheduled for it, uncharged and without an attempt; claimed again then, it may begin.
+        So are up to 1000 more that wait behind it in its queue, lest they be claimed in vain. A retry takes a new turn.
+        """
+
+    def paced(self) -> set[str]:
+        """Return the names of the tasks for which ``Pace`` set a rate."""
+
     def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
         """Record that these bodies start: from here on their jobs are charged for their child's death.
 
@@ -132,7 +163,7 @@ class Broker(Protocol):
     def release(self, tokens: Collection[Token]) -> int:
         """Give claimed jobs back to wait, uncharged; those that have begun, or are no longer held so, stay.
 
-        Returns how many went.
+        One that somebody cancelled meanwhile ends so. Returns how many went.
         """
 
     def held(self, child: str) -> set[Token]:
@@ -141,27 +172,32 @@ class Broker(Protocol):
     def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
         """Record outcomes and end their claims, all in one atomic operation. Returns the tokens refused: claim lost.
 
-        A retry that is due already may wait at once; its charges are forgotten. One that somebody asked to terminate is
-        cancelled.
+        A retry that is due already may wait at once; its charges are forgotten. One that somebody cancelled meanwhile ends so.
         """
 
     def renew(self, worker: str, lease: float) -> bool:
         """Extend a worker's lease. False means it was declared dead: stop everything."""
 
-    def leave(self, worker: str) -> int:
+    def leave(self, worker: str, consequences: Consequences | None = None) -> int:
         """A worker goes: mark it and its children dead and give back what they still hold, uncharged.
 
-        As in a rescue, a begun at-most-once job fails, and one that somebody asked to terminate is cancelled.
+        As in a rescue, a begun at-most-once job fails, and one that somebody cancelled ends so.
         """
 
     def rescue(
-        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int | None = 3
+        self,
+        child: str | None = None,
+        begun: Collection[Token] = (),
+        verdicts: Collection[Verdict] = (),
+        limit: int | None = 3,
+        consequences: Consequences | None = None,
     ) -> int:
         """Declare ``child`` dead, or without it every worker whose lease ran out, and return their jobs.
 
         In one operation: the dead are marked first, so that a claim still in flight gets nothing. ``verdicts`` end their
         jobs. A begun job (marked at the broker, or listed in ``begun``) is charged; at ``limit`` charges it is parked.
-        Without a ``limit`` nobody is charged: the death was no job's fault. Returns how many jobs were taken from the dead.
+        Without a ``limit`` nobody is charged: the death was no job's fault. With each job that fails here, by a verdict or as
+        an at-most-once job, its ``consequences`` are pushed. Returns how many jobs were taken from the dead.
         """
 
     def promote(self, limit: int) -> float | None:
@@ -229,6 +265,9 @@ class Store(Protocol):
 
     def counts(self) -> dict[str, dict[State, int]]:
         """Return the number of jobs by queue and state, counted now."""
+
+    def workers(self) -> list[WorkerInfo]:
+        """Return the living workers, whose leases have not run out, in the order of their names."""
 
     def report(self, token: Token, progress: dict[str, Any]) -> bool:
         """Replace the progress of a running job. False where the claim is lost."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from celeriac.engine.brokers.base import Verdict
+from celeriac.engine.brokers.base import Consequences, Verdict
 from celeriac.engine.codec import encode_failure
-from celeriac.engine.job import State, Token
+from celeriac.engine.job import Job, State, Token
 from celeriac.engine.outcome import Failure, Outcome
 
 
@@ -34,14 +34,21 @@ def poisonous(token: Token, started: float, finished: float, charges: int) -> Ou
 
 
 def unwanted(token: Token, now: float) -> Outcome:
-    """Return the outcome of a job that somebody asked to terminate, and that would otherwise start anew."""
-    failure = Failure(type="TaskRevokedError", module="celeriac.exceptions", message="terminated")
+    """Return the outcome of a job that somebody cancelled while it was claimed, and that would otherwise start anew."""
+    failure = Failure(type="TaskRevokedError", module="celeriac.exceptions", message="revoked")
     return Outcome(token=token, state=State.CANCELLED, started=now, finished=now, failure=failure, counts=False)
 
 
 def judged(verdict: Verdict, started: float, finished: float) -> Outcome:
     """Return the outcome of a job over which its child was killed."""
     return _ended(verdict.token, verdict.state, started, finished, verdict.failure)
+
+
+def with_consequences(outcome: Outcome, record: Job | None, consequences: Consequences | None) -> Outcome:
+    """Return the outcome with what follows it, where its job has failed."""
+    if outcome.state is State.FAILED and outcome.failure is not None and record is not None and consequences is not None:
+        outcome.follow_ups = tuple(consequences(record, outcome.failure))
+    return outcome
 
 
 def _ended(token: Token, state: State, started: float, finished: float, failure: Failure) -> Outcome:

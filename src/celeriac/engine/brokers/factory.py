@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from celeriac.engine.brokers.base import Broker, Store
 from celeriac.engine.clock import SystemClock
 from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
+from celeriac.engine.translation import gettext as _
 
 
 class Engine(Broker, Store):
@@ -38,7 +39,9 @@ def connect(url: str) -> Any:
     make = SCHEMES.get(scheme)
     if make is None:
         raise ImproperlyConfigured(
-            f"CELERY_BROKER_URL begins with {scheme!r}; this version knows {', '.join(map(repr, sorted(SCHEMES)))}."
-            f'{did_you_mean(scheme, SCHEMES)} To use the project\'s own database: CELERY_BROKER_URL = "django://default".'
+            _(
+                "CELERY_BROKER_URL begins with {scheme!r}; this version knows {schemes}.{hint} To use the project's"
+                ' own database: CELERY_BROKER_URL = "django://default".'
+            ).format(scheme=scheme, schemes=", ".join(map(repr, sorted(SCHEMES))), hint=did_you_mean(scheme, SCHEMES))
         )
     return make(url)

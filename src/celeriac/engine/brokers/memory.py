@@ -5,15 +5,18 @@ For tests, demonstrations and one-process programs. Any thread may use any insta
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Self
 
-from celeriac.engine.brokers.base import Capabilities, Command, Verdict, WorkerInfo
-from celeriac.engine.brokers.endings import judged, lost, poisonous, unwanted, worth_keeping
+import msgspec
+
+from celeriac.engine.brokers.base import Capabilities, Command, Consequences, Verdict, WorkerInfo
+from celeriac.engine.brokers.endings import judged, lost, poisonous, unwanted, with_consequences, worth_keeping
 from celeriac.engine.brokers.memory_control import carry_out
 from celeriac.engine.brokers.memory_data import Child, Entry, MemoryData, Worker, copied
 from celeriac.engine.brokers.memory_leader import MemoryLeader
 from celeriac.engine.brokers.memory_notifier import MemoryNotifier
+from celeriac.engine.brokers.memory_rates import admit
 from celeriac.engine.brokers.memory_store import MemoryStore
 from celeriac.engine.clock import Clock
 from celeriac.engine.errors import ChildIsDead, LeaseLost
@@ -70,7 +73,8 @@ class MemoryBroker(MemoryStore):
     def join(self, worker: WorkerInfo, lease: float) -> None:
         """Make a worker known."""
         with self._data.lock:
-            self._data.workers[worker.id] = Worker(worker, self._clock.wall() + lease)
+            now = self._clock.wall()
+            self._data.workers[worker.id] = Worker(msgspec.structs.replace(worker, started=now), now + lease)
 
     def enrol(self, worker: str, child: str) -> None:
         """Make a child known. Raises ``LeaseLost`` for a dead worker."""
@@ -99,6 +103,18 @@ class MemoryBroker(MemoryStore):
         job.worker, job.started = claimer.worker, None
         claimer.held[job.number] = entry
         return copied(job)
+
+    def admit(self, jobs: Sequence[Job], apart: Mapping[str, float]) -> set[Token]:
+        """Let claimed jobs of tasks with a rate limit take their turns. Returns the tokens that may begin."""
+        with self._data.lock:
+            may, times = admit(self._data, jobs, apart, self._clock.wall())
+            self._wake_keepers(times)
+            return may
+
+    def paced(self) -> set[str]:
+        """Return the tasks whose rate somebody set."""
+        with self._data.lock:
+            return {task for task, rate in self._data.rates.items() if rate.apart is not None}
 
     def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
         """Record that bodies start. Returns the tokens still held."""
@@ -136,7 +152,7 @@ class MemoryBroker(MemoryStore):
         return list(holder.held.values()) if holder else []
 
     def _give_back(self, entry: Entry) -> None:
-        if entry.doomed:
+        if entry.revoked:
             self.settle([unwanted(entry.job.token, self._clock.wall())])
             return
         self._data.let_go(entry)
@@ -157,6 +173,7 @@ class MemoryBroker(MemoryStore):
         entry = self._data.holder(outcome.token)
         if entry is None:
             return False
+        revoked = entry.revoked
         self._data.let_go(entry)
         job = entry.job
         job.started, job.worker, job.attempts = outcome.started, outcome.worker, job.attempts + outcome.counts
@@ -164,7 +181,9 @@ class MemoryBroker(MemoryStore):
             job.progress = outcome.progress
         if worth_keeping(outcome):
             entry.attempts.append(_attempt(job.attempts, outcome))
-        if outcome.state in (State.SCHEDULED, State.WAITING):
+        if revoked and outcome.state in (State.SCHEDULED, State.WAITING):
+            self._data.end(entry, State.CANCELLED, outcome.finished)
+        elif outcome.state in (State.SCHEDULED, State.WAITING):
             self._send_back(entry, outcome)
         else:
             job.result = outcome.result
@@ -193,33 +212,50 @@ class MemoryBroker(MemoryStore):
                 known.lease = self._clock.wall() + lease
             return known is not None
 
-    def leave(self, worker: str) -> int:
+    def leave(self, worker: str, consequences: Consequences | None = None) -> int:
         """A worker goes: give back what its children hold, uncharged."""
         with self._data.lock:
-            return self._bury_worker(worker, limit=None)
+            return self._bury_worker(worker, None, consequences)
 
     def rescue(
-        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int | None = 3
+        self,
+        child: str | None = None,
+        begun: Collection[Token] = (),
+        verdicts: Collection[Verdict] = (),
+        limit: int | None = 3,
+        consequences: Consequences | None = None,
     ) -> int:
         """Declare ``child`` dead, or every worker whose lease ran out. Returns how many jobs were taken from the dead."""
         with self._data.lock:
             if child is not None:
-                return self._bury_child(child, begun, verdicts, limit)
+                return self._bury_child(child, begun, verdicts, limit, consequences)
             now = self._clock.wall()
             lapsed = [id for id, worker in self._data.workers.items() if worker.lease < now]
-            return sum(self._bury_worker(worker, limit) for worker in lapsed)
+            return sum(self._bury_worker(worker, limit, consequences) for worker in lapsed)
 
-    def _bury_worker(self, worker: str, limit: int | None) -> int:
+    def _bury_worker(self, worker: str, limit: int | None, consequences: Consequences | None) -> int:
         dead = self._data.workers.pop(worker, None)
-        return sum(self._bury_child(child, (), (), limit) for child in sorted(dead.children)) if dead else 0
+        return sum(self._bury_child(child, (), (), limit, consequences) for child in sorted(dead.children)) if dead else 0
 
-    def _bury_child(self, child: str, begun: Collection[Token], verdicts: Collection[Verdict], limit: int | None) -> int:
+    def _bury_child(
+        self,
+        child: str,
+        begun: Collection[Token],
+        verdicts: Collection[Verdict],
+        limit: int | None,
+        consequences: Consequences | None,
+    ) -> int:
         """Take everything from a child and forget it. ``limit`` None: nobody is charged."""
         held = self._held_by(child)
         now = self._clock.wall()
-        self.settle([judged(verdict, self._started(verdict.token, now), now) for verdict in verdicts])
+        for verdict in verdicts:
+            self._settle_dead(judged(verdict, self._started(verdict.token, now), now), consequences)
         for entry in self._held_by(child):
-            self._take_from_dead(entry, entry.begun or entry.job.token in begun, limit, now)
+            outcome = self._end_of_dead(entry, entry.begun or entry.job.token in begun, limit, now)
+            if outcome is None:
+                self._give_back(entry)
+            else:
+                self._settle_dead(outcome, consequences)
         dead = self._data.children.pop(child, None)
         if dead is not None and dead.worker in self._data.workers:
             self._data.workers[dead.worker].children.discard(child)
@@ -229,16 +265,20 @@ class MemoryBroker(MemoryStore):
         entry = self._data.holder(token)
         return otherwise if entry is None or entry.job.started is None else entry.job.started
 
-    def _take_from_dead(self, entry: Entry, begun: bool, limit: int | None, now: float) -> None:
+    def _end_of_dead(self, entry: Entry, begun: bool, limit: int | None, now: float) -> Outcome | None:
+        """Charge one job of a dead child. Returns how it ends, or None where it goes back."""
         token, started = entry.job.token, entry.job.started or now
         if begun and limit is not None:
             entry.job.charges += 1
         if begun and entry.once:
-            self.settle([lost(token, started, now)])
-        elif begun and limit is not None and entry.job.charges >= limit and not entry.doomed:
-            self.settle([poisonous(token, started, now, entry.job.charges)])
-        else:
-            self._give_back(entry)
+            return lost(token, started, now)
+        if begun and limit is not None and entry.job.charges >= limit and not entry.revoked:
+            return poisonous(token, started, now, entry.job.charges)
+        return None
+
+    def _settle_dead(self, outcome: Outcome, consequences: Consequences | None) -> None:
+        entry = self._data.holder(outcome.token)
+        self.settle([with_consequences(outcome, copied(entry.job) if entry else None, consequences)])
 
     # -- time and control --------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from celeriac.engine.brokers.base import Cancel, Command, Pause, Purge, Resume, Unpark
+from celeriac.engine.brokers.base import Cancel, Command, Pace, Pause, Purge, Resume, Unpark
 from celeriac.engine.brokers.memory_data import MemoryData
+from celeriac.engine.brokers.memory_rates import set_rate
 from celeriac.engine.job import TERMINAL, State
 
 
@@ -23,6 +24,8 @@ def carry_out(data: MemoryData, command: Command, now: float) -> int:
             return sum(_cancel(data, id, False, now) for id in _purgeable(data, command.queues))
         case Unpark():
             return sum(_unpark(data, id) for id in command.ids or _of_tasks(data, command.tasks))
+        case Pace():
+            return set_rate(data, command, now)
 
 
 def _cancel(data: MemoryData, id: str, terminate: bool, now: float) -> bool:
@@ -31,7 +34,7 @@ def _cancel(data: MemoryData, id: str, terminate: bool, now: float) -> bool:
         return False
     if entry.job.state is State.RUNNING:
         changed = terminate and not entry.doomed
-        entry.doomed = entry.doomed or terminate
+        entry.revoked, entry.doomed = True, entry.doomed or terminate
         return changed
     data.end(entry, State.CANCELLED, now)
     return True

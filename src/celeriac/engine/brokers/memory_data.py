@@ -37,6 +37,7 @@ class Entry:
     attempts: list[Attempt] = field(default_factory=list)
     begun: bool = False
     once: bool = False
+    revoked: bool = False
     doomed: bool = False
 
 
@@ -57,6 +58,14 @@ class Worker:
     children: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class Rate:
+    """When a task's next free turn is (wall time), and how far apart turns are where somebody said so."""
+
+    next: float
+    apart: float | None = None
+
+
 class MemoryData:
     """The shared state, and the steps between states that keep its indexes right."""
 
@@ -72,6 +81,9 @@ class MemoryData:
         self.keepers: set[Callable[[], None]] = set()
         self.leaders: dict[str, tuple[str, float]] = {}
         """Of each duty, who leads it until which wall time."""
+        self.rates: dict[str, Rate] = {}
+        self.turns: dict[int, int] = {}
+        """Of each job that was put off by a rate limit, for which attempt (by the number of those ended)."""
         self.changes = 0
         self._next_number = itertools.count(1).__next__
         # Entries of both heaps go stale when a job is cancelled or changes its queue; whoever pops them looks again.
@@ -139,7 +151,7 @@ class MemoryData:
         """End the claim of a job: its token is worth nothing from here on."""
         self.children[entry.job.child].held.pop(entry.job.number)
         entry.job.child = ""
-        entry.begun = entry.once = entry.doomed = False
+        entry.begun = entry.once = entry.revoked = entry.doomed = False
 
     def end(self, entry: Entry, state: State, finished: float) -> None:
         """Put a job that nobody holds into a state that it leaves no more, or only by a person's word."""
@@ -149,6 +161,7 @@ class MemoryData:
     def delete(self, entry: Entry) -> None:
         """Forget a job."""
         del self.entries[entry.job.number], self.numbers[entry.job.id]
+        self.turns.pop(entry.job.number, None)
 
     # -- sleepers ----------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.brokers.memory_data import Entry, MemoryData, copied
 from celeriac.engine.clock import Clock
 from celeriac.engine.job import LIVE, TERMINAL, Job, State, Token
@@ -70,6 +71,13 @@ class MemoryStore:
         for (queue, state), number in totals.items():
             counted.setdefault(queue, {})[state] = number
         return counted
+
+    def workers(self) -> list[WorkerInfo]:
+        """Return the living workers, in the order of their names."""
+        now = self._clock.wall()
+        with self._data.lock:
+            living = [worker.info for worker in self._data.workers.values() if worker.lease >= now]
+        return sorted(living, key=lambda info: info.name)
 
     def report(self, token: Token, progress: dict[str, Any]) -> bool:
         """Replace the progress of a running job. False where the claim is lost."""

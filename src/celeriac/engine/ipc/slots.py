@@ -48,7 +48,7 @@ class Running(NamedTuple):
 
 
 class SlotTable:
-    """All slots of one worker, in one file without a name, mapped by every process of it."""
+    """All slots of one worker, in one file without a name, mapped by every process of it. Without a file (-1): by this one."""
 
     def __init__(self, descriptor: int, slots: int) -> None:
         self.descriptor = descriptor
@@ -159,4 +159,4 @@ class SlotWriter:
 
 def local_slot() -> SlotTable:
     """Return a table of one slot that no other process sees: for a worker without a master."""
-    return SlotTable.create(1)
+    return SlotTable(-1, 1)

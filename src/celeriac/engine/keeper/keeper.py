@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import random
-import select
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from celeriac.engine.clock import Clock
 from celeriac.engine.errors import BrokerUnavailable, TaskRevokedError
 from celeriac.engine.faults import fault_point
 from celeriac.engine.ipc.channel import Channel, ChannelClosed
+from celeriac.engine.ipc.ready import ready
 from celeriac.engine.ipc.slots import SlotTable
 from celeriac.engine.job import State, Token
 from celeriac.engine.keeper.leases import Leases
@@ -178,10 +178,10 @@ class Keeper:
         notified = self.notifier.fileno()
         if notified >= 0:
             waits.append(notified)
-        ready = select.select(waits, [], [], seconds)[0]
-        if notified in ready and self._was_woken():
+        readable = ready(waits, seconds)
+        if notified in readable and self._was_woken():
             self._promote_at = self._look_at = 0.0
-        if self.master is not None and self.master in ready:
+        if self.master is not None and self.master in readable:
             self._hear_master(self.master)
 
     def _was_woken(self) -> bool:

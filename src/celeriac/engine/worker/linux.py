@@ -8,7 +8,6 @@ import signal
 import sys
 from pathlib import Path
 
-HAS_FORK = hasattr(os, "fork")
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 

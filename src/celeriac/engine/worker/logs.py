@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import logging
 import sys
 import time
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
 
+from celeriac.engine.errors import ImproperlyConfigured
 from celeriac.engine.request import current_request
+from celeriac.engine.translation import gettext as _
 
 PLAIN = "%(asctime)s %(levelname)-7s %(process)d%(task)s %(message)s"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "FATAL")
 FORMATS = ("plain", "json")
+
+RECEIPTS = "celery.worker.strategy"
+ATTEMPTS = "celery.app.trace"
+"""Celery's loggers, whose lines name the task and the job themselves."""
 
 
 def _belongs_to() -> tuple[str, str] | None:
@@ -35,7 +44,7 @@ class PlainFormatter(logging.Formatter):
         super().__init__(PLAIN)
 
     def format(self, record: logging.LogRecord) -> str:
-        task = _belongs_to()
+        task = _belongs_to() if record.name not in (RECEIPTS, ATTEMPTS) else None
         record.task = escape(f" {task[0]}[{task[1]}]") if task else ""
         return super().format(record)
 
@@ -43,9 +52,20 @@ class PlainFormatter(logging.Formatter):
         record.message = escape(record.message)
         return super().formatMessage(record)
 
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        return "\n".join(map(escape, super().formatException(ei).split("\n")))
+
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object a line: time (UTC, ISO 8601), level, logger, pid, message, and where there is one task, id, traceback."""
+    """One JSON object a line: time (UTC, ISO 8601), level, logger, pid, message, and where there is one task, id, traceback.
+
+    Text is written as it is; where the ``encoding`` of the output lacks one of its characters, in JSON's own escapes.
+    """
+
+    def __init__(self, encoding: str = "utf-8") -> None:
+        super().__init__()
+        self._encoding = encoding
+        self._is_utf8 = codecs.lookup(encoding).name == "utf-8"
 
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
@@ -61,14 +81,16 @@ class JSONFormatter(logging.Formatter):
             line["task"], line["id"] = task
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return _encode(line)
+        return self._encode(line)
 
-
-def _encode(line: dict[str, Any]) -> str:
-    try:
-        return msgspec.json.encode(line).decode()
-    except UnicodeEncodeError:  # half a surrogate pair, as in the name of a file that is not UTF-8
-        return json.dumps(line)
+    def _encode(self, line: dict[str, Any]) -> str:
+        try:
+            text = msgspec.json.encode(line).decode()
+            if not self._is_utf8:
+                text.encode(self._encoding)
+        except UnicodeEncodeError:  # also half a surrogate pair, as in the name of a file that is not UTF-8
+            return json.dumps(line, ensure_ascii=not self._is_utf8).encode("utf-8", "backslashreplace").decode()
+        return text
 
 
 def escape(text: str) -> str:
@@ -78,10 +100,26 @@ def escape(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
 
 
-def configure(level: str, form: str = "plain", stream: TextIO | None = None) -> None:
-    """Send the root logger to ``stream`` (standard error), in place of the handlers it has."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JSONFormatter() if form == "json" else PlainFormatter())
+def configure(level: str, form: str = "plain", stream: TextIO | None = None, file: Path | None = None) -> None:
+    """Send the root logger to ``file``, or else to ``stream`` (standard error), in place of the handlers it has.
+
+    The file is opened anew when it was renamed, as ``logrotate`` does. Raises ``ImproperlyConfigured`` where it cannot be
+    written.
+    """
+    handler = _to_file(file) if file is not None else logging.StreamHandler(stream or sys.stderr)
+    encoding = "utf-8" if file is not None else getattr(handler.stream, "encoding", None) or "utf-8"
+    handler.setFormatter(JSONFormatter(encoding) if form == "json" else PlainFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+
+
+def _to_file(path: Path) -> logging.StreamHandler[Any]:
+    try:
+        return WatchedFileHandler(path, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        text = _(
+            "--logfile {path}: the log cannot be written there: {reason}. Make its folder, or give this user the right to write"
+            " to it."
+        )
+        raise ImproperlyConfigured(text.format(path=path, reason=error.strerror)) from None

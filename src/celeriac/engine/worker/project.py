@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.registry import Registry
-from celeriac.engine.worker.attempt import AttemptRunner
 
 
 class Project(Protocol):

@@ -16,7 +16,7 @@ from typing import Any
 
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.clock import SystemClock
-from celeriac.engine.ipc.slots import SlotTable
+from celeriac.engine.ipc.slots import local_slot
 from celeriac.engine.job import Token
 from celeriac.engine.keeper.keeper import Keeper
 from celeriac.engine.options import WorkerOptions
@@ -36,7 +36,7 @@ class Solo:
             id=uuid.uuid4().hex, name=options.name, host=socket.gethostname(), pid=os.getpid(), pool=options.pool,
             concurrency=options.concurrency, queues=options.queues, version=version,
         )  # fmt: skip
-        self.slots = SlotTable.create(1)
+        self.slots = local_slot()
         self.child = Child(project, self.info.id, uuid.uuid4().hex, self.slots.writer(0), None)
         self.joined = threading.Event()
         self.keeper = Keeper(project.connect(), self.info, options, self.slots, None, SystemClock(), self._hear_keeper)
@@ -83,8 +83,9 @@ def run_solo(project: Project, announce: Callable[[WorkerOptions, WorkerInfo], N
         stops.append(number)
         solo.stop()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # Ctrl-Break is how one process stops another on Windows
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
     alive = solo.run(lambda: announce(project.options, solo.info))
     project.leaving("child")
     return EXIT_OK if alive else EXIT_DEAD

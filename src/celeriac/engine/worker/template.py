@@ -27,9 +27,11 @@ from celeriac.engine.ipc.channel import Channel, ChannelClosed
 from celeriac.engine.ipc.slots import SlotTable
 from celeriac.engine.keeper.keeper import Keeper
 from celeriac.engine.options import WorkerOptions
+from celeriac.engine.translation import gettext as _
 from celeriac.engine.worker.child import Child, ignore_terminal_signals
 from celeriac.engine.worker.linux import die_with_parent, set_title
 from celeriac.engine.worker.project import Project
+from celeriac.engine.worker.signalpipe import SignalPipe
 
 EXIT_DEAD = 3
 """Exit status of a child that the broker declared dead."""
@@ -60,9 +62,11 @@ def refuse_threads() -> None:
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
         raise CeleriacError(
-            f"Importing the project started threads ({', '.join(others)}), and processes cannot be forked beside threads"
-            " safely. Start them in each child instead, in a receiver of the signal worker_process_init; or run the worker"
-            " with --pool solo."
+            _(
+                "Importing the project started threads ({others}), and processes cannot be forked beside threads"
+                " safely. Start them in each child instead, in a receiver of the signal worker_process_init; or run"
+                " the worker with --pool solo."
+            ).format(others=", ".join(others))
         )
 
 
@@ -74,27 +78,24 @@ class Template:
         self.project = project
         self.slots: SlotTable | None = None
         self.running = True
-        self.signals, self._signals_write = socket.socketpair()
-        for end in (self.signals, self._signals_write):
-            end.setblocking(False)
+        self.signals = SignalPipe()
 
     def run(self) -> None:
         """Serve until told to exit."""
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._signals_write.fileno(), warn_on_full_buffer=False)
+        self.signals.catch([signal.SIGCHLD])
         try:
             while self.running:
                 self._turn()
         except ChannelClosed:
             pass  # the master is gone, and with it all there is to do
         finally:
-            signal.set_wakeup_fd(-1)
+            self.signals.release()
 
     def _turn(self) -> None:
         waits: list[Any] = [self.channel, self.signals]
         ready = select.select(waits, [], [])[0]
         if self.signals in ready:
-            self.signals.recv(4096)
+            self.signals.receive()
             self._reap()
         if self.channel in ready:
             self._hear()
@@ -131,12 +132,10 @@ class Template:
         """In the new process: be a keeper or a child, then end without the template's clean-up."""
         status = 1
         try:
-            signal.set_wakeup_fd(-1)
+            self.signals.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             die_with_parent(parent)
             self.channel.close()
-            self.signals.close()
-            self._signals_write.close()
             assert self.slots is not None
             master = Channel(socket.socket(fileno=descriptor))
             status = start(message, self.project, self.slots, master)

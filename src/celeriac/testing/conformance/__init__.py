@@ -26,7 +26,9 @@ from __future__ import annotations
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{suite}" for suite in ("broker", "control", "fencing", "leader", "machine", "notifier", "rescue", "store")),
+    *(f"{__name__}.{suite}" for suite in ("push", "claim", "settle", "timing", "broker")),
+    *(f"{__name__}.{suite}" for suite in ("record", "attempts", "search", "wait", "forget", "store")),
+    *(f"{__name__}.{suite}" for suite in ("control", "fencing", "leader", "machine", "notifier", "rates", "rescue")),
     f"{__name__}.scenario",
 )
 
@@ -35,8 +37,19 @@ from celeriac.testing.conformance.control import ControlSuite  # noqa: E402 - as
 from celeriac.testing.conformance.fencing import FencingSuite  # noqa: E402 - as above
 from celeriac.testing.conformance.leader import LeaderSuite  # noqa: E402 - as above
 from celeriac.testing.conformance.notifier import NotifierSuite  # noqa: E402 - as above
+from celeriac.testing.conformance.rates import RateSuite  # noqa: E402 - as above
 from celeriac.testing.conformance.rescue import RescueSuite  # noqa: E402 - as above
 from celeriac.testing.conformance.scenario import Engine  # noqa: E402 - as above
 from celeriac.testing.conformance.store import StoreSuite  # noqa: E402 - as above
 
-__all__ = ["BrokerSuite", "ControlSuite", "Engine", "FencingSuite", "LeaderSuite", "NotifierSuite", "RescueSuite", "StoreSuite"]
+__all__ = [
+    "BrokerSuite",
+    "ControlSuite",
+    "Engine",
+    "FencingSuite",
+    "LeaderSuite",
+    "NotifierSuite",
+    "RateSuite",
+    "RescueSuite",
+    "StoreSuite",
+]

@@ -70,6 +70,17 @@ class CancelSuite:
         assert broker.settle([an_outcome(job)]) == set()
         assert state_of(broker, job) is State.SUCCEEDED
 
+    @pytest.mark.parametrize("state", [State.SCHEDULED, State.WAITING])
+    @pytest.mark.parametrize("terminate", [False, True])
+    def test_a_job_cancelled_while_it_runs_is_not_tried_again(self, broker: Engine, state: State, terminate: bool) -> None:
+        broker.push([a_job()])
+        job = claim_one(broker, a_child(broker))
+        broker.control(Cancel(ids=(job.id,), terminate=terminate))
+        assert broker.settle([an_outcome(job, state, run_at=0.0)]) == set()
+        assert state_of(broker, job) is State.CANCELLED
+        assert broker.promote(10) is None
+        assert broker.claim(["default"], 10, a_child(broker)) == []
+
     def test_a_running_job_to_terminate_is_doomed_until_it_is_settled(self, broker: Engine) -> None:
         worker = a_worker(broker)
         child = a_child(broker, worker)
@@ -101,13 +112,16 @@ class CancelSuite:
         broker.claim(["default"], 1, child)
         assert broker.doomed(worker) == set()
 
+    @pytest.mark.parametrize("terminate", [False, True])
     @pytest.mark.parametrize("way", ["release", "rescue", "leave"])
-    def test_a_doomed_job_that_goes_back_is_cancelled_rather_than_run_again(self, broker: Engine, way: str) -> None:
+    def test_a_claimed_job_that_goes_back_after_its_cancellation_ends_cancelled(
+        self, broker: Engine, way: str, terminate: bool
+    ) -> None:
         worker = a_worker(broker)
         child = a_child(broker, worker)
         broker.push([a_job()])
         job = claim_one(broker, child)
-        broker.control(Cancel(ids=(job.id,), terminate=True))
+        broker.control(Cancel(ids=(job.id,), terminate=terminate))
         ways = {
             "release": lambda: broker.release([job.token]),
             "rescue": lambda: broker.rescue(child),

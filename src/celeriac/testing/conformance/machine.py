@@ -36,14 +36,15 @@ class Expected:
     state: State
     token: Token | None = None
     begun: bool = False
+    revoked: bool = False
     doomed: bool = False
     charges: int = 0
     due: bool = True
 
     def go_back(self) -> None:
         """The claim ends without an outcome."""
-        self.state = State.CANCELLED if self.doomed else State.WAITING
-        self.token, self.begun, self.doomed = None, False, False
+        self.state = State.CANCELLED if self.revoked else State.WAITING
+        self.token, self.begun, self.revoked, self.doomed = None, False, False, False
 
 
 class BrokerMachine(RuleBasedStateMachine):
@@ -138,8 +139,10 @@ class BrokerMachine(RuleBasedStateMachine):
     def _settled(self, job: Job, outcome: Outcome, due: bool) -> None:
         went_back = outcome.state in (State.SCHEDULED, State.WAITING)
         waits = outcome.state is State.WAITING or (outcome.state is State.SCHEDULED and due)
-        charges = 0 if went_back else self.model[job.id].charges
-        self.model[job.id] = Expected(State.WAITING if waits else outcome.state, charges=charges, due=due)
+        before = self.model[job.id]
+        charges = 0 if went_back else before.charges
+        state = State.CANCELLED if went_back and before.revoked else State.WAITING if waits else outcome.state
+        self.model[job.id] = Expected(state, charges=charges, due=due)
         for step in outcome.follow_ups:
             self._expect(step)
 
@@ -172,7 +175,7 @@ class BrokerMachine(RuleBasedStateMachine):
 
     def _rescued(self, expected: Expected) -> None:
         expected.charges += expected.begun
-        poisonous = expected.begun and expected.charges >= LIMIT and not expected.doomed
+        poisonous = expected.begun and expected.charges >= LIMIT and not expected.revoked
         expected.go_back()
         if poisonous:
             expected.state = State.PARKED
@@ -195,7 +198,7 @@ class BrokerMachine(RuleBasedStateMachine):
         changed = self.broker.control(Cancel(ids=(id,), terminate=terminate))
         if expected.state is State.RUNNING:
             assert terminate or changed == 0
-            expected.doomed |= terminate
+            expected.revoked, expected.doomed = True, expected.doomed or terminate
         else:
             assert changed == (expected.state not in TERMINAL)
             expected.state = expected.state if expected.state in TERMINAL else State.CANCELLED

@@ -247,6 +247,69 @@ class VerdictSuite:
         assert broker.attempts(ended.id) == []
 
 
+class ConsequencesSuite:
+    """What follows a job that the broker fails by itself: it is pushed in the same operation, or not at all."""
+
+    def told(
+        self, broker: Engine, way: str, state: State = State.FAILED, times: int = 1
+    ) -> tuple[Job, list[tuple[Job, Failure]]]:
+        """End a begun job in one of the ways, with a follow-up; return the job and what was asked for."""
+        worker = a_worker(broker, RUN_OUT if way == "lapse" else LONG)
+        child = a_child(broker, worker)
+        broker.push([a_job(f"parent-{way}", payload=b'[[1],{},{"errbacks":[]}]', headers={"lang": "de"})])
+        job = claim_one(broker, child)
+        asked: list[tuple[Job, Failure]] = []
+
+        def consequences(record: Job, failure: Failure) -> list[Job]:
+            asked.append((record, failure))
+            return [a_job(f"{record.id}/after", queue="after")]
+
+        for _ in range(times):
+            if way == "verdict":
+                verdict = Verdict(token=job.token, state=state, failure=a_failure("too long"))
+                broker.rescue(child, verdicts=[verdict], consequences=consequences)
+                continue
+            broker.begin([job.token], once=True)
+            if way == "leave":
+                broker.leave(worker, consequences=consequences)
+            else:
+                broker.rescue(child if way == "death" else None, consequences=consequences)
+        return job, asked
+
+    @pytest.mark.parametrize("way", ["verdict", "death", "lapse", "leave"])
+    def test_a_job_that_the_broker_fails_has_its_follow_ups_pushed(self, broker: Engine, way: str) -> None:
+        job, asked = self.told(broker, way)
+        assert state_of(broker, job) is State.FAILED
+        [(record, failure)] = asked
+        assert (record.id, record.payload, record.headers) == (job.id, job.payload, {"lang": "de"})
+        assert failure.type == ("ValueError" if way == "verdict" else "WorkerLostError")
+        assert ids(broker.claim(["after"], 10, a_child(broker))) == [f"{job.id}/after"]
+
+    @pytest.mark.parametrize("way", ["verdict", "death", "lapse", "leave"])
+    def test_a_rescue_repeated_pushes_nothing_more(self, broker: Engine, way: str) -> None:
+        job, _ = self.told(broker, way, times=2)
+        assert ids(broker.claim(["after"], 10, a_child(broker))) == [f"{job.id}/after"]
+
+    def test_a_cancelled_job_has_no_consequences(self, broker: Engine) -> None:
+        assert self.told(broker, "verdict", State.CANCELLED)[1] == []
+
+    def test_a_parked_job_has_no_consequences(self, broker: Engine) -> None:
+        child = a_child(broker)
+        (job,) = claim_some(broker, 1, child)
+        broker.rescue(child, begun=[job.token], limit=1, consequences=lambda record, failure: [a_job(queue="after")])
+        assert state_of(broker, job) is State.PARKED
+        assert broker.claim(["after"], 10, a_child(broker)) == []
+
+    def test_a_job_that_ended_meanwhile_has_no_consequences(self, broker: Engine) -> None:
+        child = a_child(broker)
+        (job,) = claim_some(broker, 1, child)
+        broker.settle([an_outcome(job)])
+        verdict = Verdict(token=job.token, state=State.FAILED, failure=a_failure())
+        broker.rescue(child, verdicts=[verdict], consequences=lambda record, failure: [a_job(queue="after")])
+        assert state_of(broker, job) is State.SUCCEEDED
+        assert broker.claim(["after"], 10, a_child(broker)) == []
+
+
 class LeaseSuite:
     """Workers whose lease ran out, and those whose did not."""
 
@@ -364,5 +427,5 @@ class HandBackSuite:
         assert known(broker, job.id).attempts == 1
 
 
-class RescueSuite(ChildRescueSuite, AtMostOnceSuite, VerdictSuite, LeaseSuite, HandBackSuite):
+class RescueSuite(ChildRescueSuite, AtMostOnceSuite, VerdictSuite, ConsequencesSuite, LeaseSuite, HandBackSuite):
     """Deaths, leases, hand-backs."""

@@ -73,6 +73,15 @@ def claim_one(broker: Engine, child: str, queue: str = QUEUE) -> Job:
     return jobs[0]
 
 
+def drain(broker: Engine, child: str, queue: str, batch: int) -> list[str]:
+    """Claim until the queue gives nothing more; return the ids in the order they came."""
+    taken: list[str] = []
+    while jobs := broker.claim([queue], batch, child):
+        taken += ids(jobs)
+        assert len(taken) < 5_000, "the queue never gets empty"
+    return taken
+
+
 def ids(jobs: Sequence[Job]) -> list[str]:
     """Return the jobs' ids, in their order."""
     return [job.id for job in jobs]
@@ -83,6 +92,16 @@ def an_outcome(job: Job, state: State = State.SUCCEEDED, **fields: Any) -> Outco
     now = time.time()
     defaults: dict[str, Any] = {"token": job.token, "state": state, "started": now - 0.25, "finished": now}
     return Outcome(**{**defaults, **fields})
+
+
+def ended_job(broker: Engine, state: State = State.SUCCEEDED, age: float = 0.0, **fields: Any) -> Job:
+    """Push a job and end it, ``age`` seconds ago."""
+    job = a_job(queue="ended", **fields)
+    broker.push([job])
+    claimed = claim_one(broker, a_child(broker), "ended")
+    finished = time.time() - age
+    assert broker.settle([an_outcome(claimed, state, started=finished - 1, finished=finished)]) == set()
+    return claimed
 
 
 def a_failure(message: str = "no string left") -> Failure:

@@ -16,9 +16,21 @@ from typing import Any, TypeVar
 from django.db import connections, transaction
 from django.db.utils import OperationalError
 
-from celeriac.engine.brokers.base import Cancel, Capabilities, Command, Pause, Purge, Resume, Unpark, Verdict, WorkerInfo
+from celeriac.engine.brokers.base import (
+    Cancel,
+    Capabilities,
+    Command,
+    Consequences,
+    Pace,
+    Pause,
+    Purge,
+    Resume,
+    Unpark,
+    Verdict,
+    WorkerInfo,
+)
 from celeriac.engine.brokers.endings import judged
-from celeriac.engine.brokers.sql import control, store
+from celeriac.engine.brokers.sql import control, rates, store
 from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, is_conflict, is_locked, typed_errors
 from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.brokers.sql.leader import SQLLeader
@@ -26,7 +38,7 @@ from celeriac.engine.brokers.sql.rows import claimed_job, to_json
 from celeriac.engine.brokers.sql.wake import Wake, wake_for
 from celeriac.engine.errors import CeleriacError, ChildIsDead, ImproperlyConfigured, LeaseLost
 from celeriac.engine.job import Job, State, Token
-from celeriac.engine.outcome import Attempt, Outcome
+from celeriac.engine.outcome import Attempt, Failure, Outcome
 
 T = TypeVar("T")
 CONFLICTS = 5
@@ -152,6 +164,14 @@ class SQLBroker:
             raise ChildIsDead(f"The broker has declared the child {child} dead; its jobs were given to others.")
         return [claimed_job(row, child) for row in taken]
 
+    def admit(self, jobs: Sequence[Job], apart: Mapping[str, float]) -> set[Token]:
+        may, due = self._in_transaction(lambda: rates.admit(self.connection, self.dialect, jobs, apart))
+        self._wake({}, due)
+        return may
+
+    def paced(self) -> set[str]:
+        return {row[0] for row in self._do(lambda: self.connection.fetch(self.dialect.sql["paced"]))}
+
     def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
         return self._in_transaction(lambda: self.dialect.begin(self.connection, tokens, once)) if tokens else set()
 
@@ -220,21 +240,41 @@ class SQLBroker:
     def renew(self, worker: str, lease: float) -> bool:
         return bool(self._do(lambda: self.connection.run(self.dialect.sql["renew"], (lease, worker))))
 
-    def leave(self, worker: str) -> int:
-        return self._taken(lambda: self._bury(worker, None))
+    def leave(self, worker: str, consequences: Consequences | None = None) -> int:
+        with self._waking(consequences) as noted:
+            return self._taken(lambda: self._bury(worker, None, noted))
 
     def rescue(
-        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int | None = 3
+        self,
+        child: str | None = None,
+        begun: Collection[Token] = (),
+        verdicts: Collection[Verdict] = (),
+        limit: int | None = 3,
+        consequences: Consequences | None = None,
     ) -> int:
-        if child is None:
-            return self._taken(lambda: self._rescue_lapsed(limit))
-        return self._taken(lambda: self._rescue_child(child, begun, verdicts, limit))
+        with self._waking(consequences) as noted:
+            if child is None:
+                return self._taken(lambda: self._rescue_lapsed(limit, noted))
+            return self._taken(lambda: self._rescue_child(child, begun, verdicts, limit, noted))
 
-    def _rescue_lapsed(self, limit: int | None) -> list[str]:
+    @contextmanager
+    def _waking(self, consequences: Consequences | None) -> Iterator[Consequences | None]:
+        """Yield ``consequences``; after the COMMIT wake who waits for the jobs that were pushed by it."""
+        queues: Counter[str] = Counter()
+
+        def noted(job: Job, failure: Failure) -> Sequence[Job]:
+            follow_ups = () if consequences is None else consequences(job, failure)
+            queues.update(follow_up.queue for follow_up in follow_ups)
+            return follow_ups
+
+        yield consequences and noted
+        self._wake(queues)
+
+    def _rescue_lapsed(self, limit: int | None, consequences: Consequences | None) -> list[str]:
         lapsed = self.connection.fetch(self.dialect.sql["lapsed"])
-        return [queue for (worker,) in lapsed for queue in self._bury(worker, limit)]
+        return [queue for (worker,) in lapsed for queue in self._bury(worker, limit, consequences)]
 
-    def _bury(self, worker: str, limit: int | None) -> list[str]:
+    def _bury(self, worker: str, limit: int | None, consequences: Consequences | None) -> list[str]:
         sql = self.dialect.sql
         self.connection.run(sql["kill_worker"], (worker,))
         children = [row[0] for row in self.connection.fetch(sql["children"], (worker,))]
@@ -242,17 +282,26 @@ class SQLBroker:
         if children:
             self.connection.run_many(sql["forget_idle"], [(child,) for child in children])
         now = time.time()
-        return [queue for child in children for queue in self.dialect.empty(self.connection, child, (), now, limit)]
+        return [
+            queue
+            for child in children
+            for queue in self.dialect.empty(self.connection, child, (), now, limit, consequences)
+        ]
 
     def _rescue_child(
-        self, child: str, begun: Collection[Token], verdicts: Collection[Verdict], limit: int | None
+        self,
+        child: str,
+        begun: Collection[Token],
+        verdicts: Collection[Verdict],
+        limit: int | None,
+        consequences: Consequences | None,
     ) -> list[str]:
         self.connection.run(self.dialect.sql["kill_child"], (child,))  # first: it waits for a claim in flight, or stops it
         self.connection.run(self.dialect.sql["forget_idle"], (child,))  # nobody is to wake the dead
         now = time.time()
         outcomes = [judged(verdict, now, now) for verdict in verdicts]
-        refused = self.dialect.settle(self.connection, outcomes) if outcomes else set()
-        taken = self.dialect.empty(self.connection, child, begun, now, limit)
+        refused = self.dialect.settle_dead(self.connection, outcomes, consequences) if outcomes else set()
+        taken = self.dialect.empty(self.connection, child, begun, now, limit, consequences)
         return taken + [""] * (len(outcomes) - len(refused))
 
     def promote(self, limit: int) -> float | None:
@@ -321,6 +370,9 @@ class SQLBroker:
     def counts(self) -> dict[str, dict[State, int]]:
         return self._do(lambda: store.counts(self.connection, self.dialect))
 
+    def workers(self) -> list[WorkerInfo]:
+        return self._do(lambda: store.workers(self.connection, self.dialect))
+
     def report(self, token: Token, progress: dict[str, Any]) -> bool:
         values = (store.progress_text(progress), token.number, *token)
         return bool(self._do(lambda: self.connection.run(self.dialect.sql["report"], values)))
@@ -340,4 +392,5 @@ _CONTROLS: Mapping[type, Callable[[Connection, Dialect, Any], control.Changed]] 
     Resume: control.resume,
     Purge: control.purge,
     Unpark: control.unpark,
+    Pace: rates.set_rate,
 }

@@ -19,6 +19,7 @@ from django.db.utils import DatabaseError, InterfaceError, OperationalError, Pro
 
 from celeriac.engine.errors import BrokerUnavailable, DatabaseLocked, SchemaMissing
 from celeriac.engine.faults import fault_point
+from celeriac.engine.translation import gettext as _
 
 Rows = list[tuple[Any, ...]]
 PATIENCE = 5.0
@@ -294,6 +295,12 @@ def typed_errors(alias: str, connection: Connection) -> Iterator[None]:
         if is_locked(error) and isinstance(connection, CallerConnection):
             raise DatabaseLocked(alias, time.monotonic() - begun) from error
         if is_locked(error):
-            raise BrokerUnavailable(f"Another process has kept the database {alias!r} locked for {PATIENCE:g} s.") from error
+            raise BrokerUnavailable(
+                _("Another process has kept the database {alias!r} locked for {patience:g} s.").format(
+                    alias=alias, patience=PATIENCE
+                )
+            ) from error
         connection.close()
-        raise BrokerUnavailable(f"The database {alias!r} did not answer: {str(error).strip()}") from error
+        raise BrokerUnavailable(
+            _("The database {alias!r} did not answer: {error}").format(alias=alias, error=str(error).strip())
+        ) from error

@@ -18,7 +18,7 @@ PURGE_BATCH = 1000
 
 
 def cancel(connection: Connection, dialect: Dialect, command: Cancel) -> Changed:
-    """Cancel what waits; doom what runs where ``terminate`` asks for it."""
+    """Cancel what waits; doom what is claimed where ``terminate`` asks for it, else see that it does not start again."""
     changed = 0
     for id in command.ids:
         for number, state in connection.fetch(dialect.sql["numbers"], (id,)):
@@ -28,6 +28,8 @@ def cancel(connection: Connection, dialect: Dialect, command: Cancel) -> Changed
                 changed += connection.run(dialect.sql["cancel_parked"], (number,))
             elif command.terminate:
                 changed += connection.run(dialect.sql["doom"], (number,))
+            else:
+                connection.run(dialect.sql["revoke"], (number,))
     return changed, {}
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
-from celeriac.engine.brokers.endings import lost, poisonous, unwanted, worth_keeping
+from celeriac.engine.brokers.base import Consequences
+from celeriac.engine.brokers.endings import lost, poisonous, unwanted, with_consequences, worth_keeping
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.brokers.sql.connection import Connection, OwnConnection, Rows
 from celeriac.engine.job import TERMINAL, Job, State, Token
@@ -38,18 +39,38 @@ STATEMENTS = {
     "begin": """update celeriac_live set begun = coalesce(begun, {now}), once = (once or %s)
         where job = %s and child = %s and delivery = %s and state = 'running'""",
     "held": "select job, delivery from celeriac_live where child = %s and state = 'running'",
-    "not_begun": """select queue, doomed from celeriac_live where job = %s and child = %s and delivery = %s
+    "not_begun": """select queue, revoked from celeriac_live where job = %s and child = %s and delivery = %s
         and state = 'running' and begun is null {for_update}""",
     "give_back": """update celeriac_live set state = 'waiting', child = null, begun = null, once = {false}
         where job = %s and child = %s and delivery = %s and state = 'running'""",
     "give_back_all": """update celeriac_live set state = 'waiting', child = null, begun = null, once = {false}
         where child = %s and state = 'running'""",
-    "in_hand": """select job, delivery, queue, charges, once, begun, doomed from celeriac_live
+    "in_hand": """select job, delivery, queue, charges, once, begun, revoked from celeriac_live
         where child = %s and state = 'running' {for_update}""",
-    "is_doomed": "select 1 from celeriac_live where job = %s and child = %s and delivery = %s and doomed",
+    "is_revoked": "select 1 from celeriac_live where job = %s and child = %s and delivery = %s and revoked",
     "charge": "update celeriac_live set charges = charges + 1 where job = %s",
     "doomed": """select l.job, l.child, l.delivery from celeriac_live l join celeriac_child c on c.id = l.child
         where c.worker = %s and l.state = 'running' and l.doomed""",
+    # -- rate limits -----------------------------------------------------------------------------------------------------
+    "rate": "select apart, next, {now} from celeriac_rate where task = %s {for_update}",
+    "first_rate": "insert into celeriac_rate (task, next) values (%s, {now}) on conflict do nothing",
+    "next_turn": "update celeriac_rate set next = %s where task = %s",
+    "set_rate": "update celeriac_rate set apart = %s, next = {now} where task = %s",
+    "paced": "select task from celeriac_rate where apart is not null",
+    "turns": "select job, attempt from celeriac_turn where job {among}",
+    "give_turn": """insert into celeriac_turn (job, task, attempt, due) values (%s, %s, %s, %s)
+        on conflict (job) do update set attempt = excluded.attempt, due = excluded.due""",
+    "put_off": """update celeriac_live set state = 'scheduled', run_at = %s, child = null
+        where job = %s and child = %s and delivery = %s and state = 'running' and not doomed""",
+    "put_off_waiting": "update celeriac_live set state = 'scheduled', run_at = %s where job = %s and state = 'waiting'",
+    "ahead": "select job from celeriac_live where state = 'waiting' and queue = %s order by priority desc, job limit %s",
+    "behind": """select l.job, j.attempts from celeriac_live l join celeriac_job j on j.number = l.job
+        where l.job {among} and l.state = 'waiting' and j.task = %s and not exists (
+            select 1 from celeriac_turn t where t.job = l.job and t.attempt = j.attempts)
+        order by l.priority desc, l.job {lock_live}""",
+    "reserved": """select t.job, l.queue from celeriac_turn t join celeriac_live l on l.job = t.job
+        where t.task = %s and l.state = 'scheduled' and l.run_at = t.due {lock_live}""",
+    "drop_turn": "delete from celeriac_turn where job = %s",
     # -- settling, one by one: what is not the common case -------------------------------------------------------------------
     "return_live": """update celeriac_live set state = %s, run_at = %s, queue = coalesce({text}, queue), child = null,
         begun = null, once = {false}, charges = 0 where job = %s and child = %s and delivery = %s and state = 'running'""",
@@ -65,7 +86,8 @@ STATEMENTS = {
     # -- control ---------------------------------------------------------------------------------------------------------
     "numbers": "select number, state from celeriac_job where id = %s",
     "cancel_live": "delete from celeriac_live where job = %s and state in ('waiting', 'scheduled', 'blocked')",
-    "doom": "update celeriac_live set doomed = {true} where job = %s and state = 'running' and not doomed",
+    "revoke": "update celeriac_live set revoked = {true} where job = %s and state = 'running'",
+    "doom": "update celeriac_live set revoked = {true}, doomed = {true} where job = %s and state = 'running' and not doomed",
     "cancel_record": "update celeriac_job set state = 'cancelled', trouble = 'cancelled', finished = {now} where number = %s",
     "cancel_parked": """update celeriac_job set state = 'cancelled', trouble = 'cancelled', finished = {now}
         where number = %s and state = 'parked'""",
@@ -83,6 +105,9 @@ STATEMENTS = {
     "find": f"""select {RECORD}, l.state, l.begun, l.charges, l.run_at, l.child, l.delivery, c.worker from celeriac_job j
         left join celeriac_live l on l.job = j.number left join celeriac_child c on c.id = l.child
         {{{{where}}}} order by j.number desc limit %s""",
+    "record": f"select {RECORD} from celeriac_job j where j.number = %s",
+    "workers": """select id, name, host, pid, pool, concurrency, queues, version, started from celeriac_worker
+        where alive and lease >= {now} order by name, id""",
     "counts": """select j.queue, coalesce(l.state, j.state), count(*) from celeriac_job j
         left join celeriac_live l on l.job = j.number group by 1, 2""",
     "attempts": """select a."index", a.state, a.started, a.finished, a.worker, a.error, a.log from celeriac_attempt a
@@ -103,6 +128,8 @@ STATEMENTS = {
         and not exists (select 1 from celeriac_live where child = celeriac_child.id)""",
     "prune_workers": """delete from celeriac_worker where not alive and lease < {ago}
         and not exists (select 1 from celeriac_child where worker = celeriac_worker.id)""",
+    "prune_turns": """delete from celeriac_turn where due < {ago}
+        and not exists (select 1 from celeriac_live where job = celeriac_turn.job)""",
     # -- one keeper for upkeep --------------------------------------------------------------------------------------------
     "lead": "update celeriac_leader set holder = %s, until = {ahead} where duty = %s and (holder = %s or until < {now})",
     "first_leader": "insert into celeriac_leader (duty, holder, until) values (%s, %s, {ahead}) on conflict do nothing",
@@ -133,6 +160,10 @@ class Dialect:
         """Return seconds since 1970 UTC as the driver wants a time."""
         raise NotImplementedError
 
+    def among(self, numbers: Sequence[int]) -> str:
+        """Return what the fragment ``among`` takes for a list of numbers."""
+        raise NotImplementedError
+
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
         """Insert records and live rows; ids that exist are left alone."""
         raise NotImplementedError
@@ -155,7 +186,7 @@ class Dialect:
     def release(self, connection: Connection, tokens: Collection[Token], now: float) -> list[str]:
         """Give back what has not begun. Returns the queues of what went back, one entry a job; empty for one that ended.
 
-        A job that somebody asked to terminate is cancelled instead: it must not start anew.
+        A job that somebody cancelled meanwhile ends so instead: it must not start anew.
         """
         queues: list[str] = []
         ended: list[Outcome] = []
@@ -171,7 +202,7 @@ class Dialect:
 
     def send_back(self, connection: Connection, outcome: Outcome) -> bool:
         """Settle a retry or a requeue. Returns whether the token was accepted."""
-        if connection.fetch(self.sql["is_doomed"], outcome.token):
+        if connection.fetch(self.sql["is_revoked"], outcome.token):
             return bool(self.end(connection, [unwanted(outcome.token, outcome.finished)]))
         later = outcome.state is State.SCHEDULED and outcome.run_at is not None and outcome.run_at > outcome.finished
         state = State.SCHEDULED if later else State.WAITING
@@ -219,7 +250,25 @@ class Dialect:
                 self.push(connection, outcome.follow_ups)
         return refused
 
-    def empty(self, connection: Connection, child: str, begun: Collection[Token], now: float, limit: int | None) -> list[str]:
+    def settle_dead(
+        self, connection: Connection, outcomes: Sequence[Outcome], consequences: Consequences | None
+    ) -> set[Token]:
+        """Settle what the broker decided by itself, with what follows the failures. Returns the tokens refused."""
+        for outcome in outcomes:
+            if outcome.state is State.FAILED:
+                found = connection.fetch(self.sql["record"], (outcome.token.number,))
+                with_consequences(outcome, rows.record(found[0]) if found else None, consequences)
+        return self.settle(connection, outcomes)
+
+    def empty(
+        self,
+        connection: Connection,
+        child: str,
+        begun: Collection[Token],
+        now: float,
+        limit: int | None,
+        consequences: Consequences | None = None,
+    ) -> list[str]:
         """Take everything from a child that is marked dead. Begun jobs are charged, unless ``limit`` is None.
 
         Returns the queues of what went back, one entry a job taken; empty for one that ended.
@@ -227,16 +276,16 @@ class Dialect:
         queues: list[str] = []
         ended: list[Outcome] = []
         marked = {(token.number, token.delivery) for token in begun}
-        for number, delivery, queue, charges, once, since, doomed in connection.fetch(self.sql["in_hand"], (child,)):
+        for number, delivery, queue, charges, once, since, revoked in connection.fetch(self.sql["in_hand"], (child,)):
             token = Token(number, child, delivery)
             started = since is not None or (number, delivery) in marked
-            outcome = self._end_of_dead(connection, token, started, charges, bool(once), bool(doomed), now, limit)
+            outcome = self._end_of_dead(connection, token, started, charges, bool(once), bool(revoked), now, limit)
             if outcome is None:
                 queues.append(queue)
             else:
                 ended.append(outcome)
         if ended:
-            self.settle(connection, ended)
+            self.settle_dead(connection, ended, consequences)
         if queues:
             connection.run(self.sql["give_back_all"], (child,))
         return queues + [""] * len(ended)
@@ -248,7 +297,7 @@ class Dialect:
         started: bool,
         charges: int,
         once: bool,
-        doomed: bool,
+        revoked: bool,
         now: float,
         limit: int | None,
     ) -> Outcome | None:
@@ -257,7 +306,7 @@ class Dialect:
             connection.run(self.sql["charge"], (token.number,))
         if started and once:
             return lost(token, now, now)
-        if doomed:
+        if revoked:
             return unwanted(token, now)
         if started and limit is not None and charges + 1 >= limit:
             return poisonous(token, now, now, charges + 1)

@@ -94,6 +94,7 @@ class Postgres(Dialect):
         "ago": "clock_timestamp() - make_interval(secs => %s)", "true": "true", "false": "false", "json": "%s::jsonb",
         "text": "%s::text", "blob": "%s::bytea", "for_update": "for update", "skip_locked": "for update skip locked",
         "until_min_run_at": "extract(epoch from min(run_at) - clock_timestamp())::float8", "parked_by": "{column} = %s",
+        "lock_live": "for update of l skip locked", "among": "= any(%s::bigint[])",
     }  # fmt: skip
 
     def __init__(self, alias: str) -> None:
@@ -131,6 +132,9 @@ class Postgres(Dialect):
 
     def time(self, value: float | None) -> datetime | None:
         return datetime.fromtimestamp(value, UTC) if value is not None else None
+
+    def among(self, numbers: Sequence[int]) -> str:
+        return arrays.numbers(numbers)
 
     def _value(self, column: str, value: Any) -> Any:
         if column in rows.TIMES:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Attempt, Failure
 
@@ -139,6 +140,15 @@ def record(row: Sequence[Any]) -> Job:
         name: _CONVERT[name](value) if name in _CONVERT else value for name, value in zip(_RECORD_FIELDS, row, strict=True)
     }
     return Job(**fields)
+
+
+def worker(row: Sequence[Any]) -> WorkerInfo:
+    """Return a worker: a row of id, name, host, pid, pool, concurrency, queues, version, started."""
+    id, name, host, pid, pool, concurrency, queues, version, started = row
+    return WorkerInfo(
+        id=id, name=name, host=host, pid=pid, pool=pool, concurrency=concurrency, queues=from_json(queues), version=version,
+        started=seconds(started),
+    )  # fmt: skip
 
 
 def attempt(row: Sequence[Any]) -> Attempt:

@@ -59,7 +59,7 @@ class SQLite(Dialect):
     fragments = {  # noqa: RUF012 - read only, as declared in Dialect
         "now": NOW, "ahead": AHEAD, "ago": AGO, "true": "1", "false": "0", "json": "%s", "text": "%s", "blob": "%s",
         "for_update": "", "skip_locked": "", "until_min_run_at": "(julianday(min(run_at)) - julianday('now')) * 86400.0",
-        "parked_by": "{column} = %s",
+        "parked_by": "{column} = %s", "lock_live": "", "among": "in (select value from json_each(%s))",
     }  # fmt: skip
 
     def __init__(self, alias: str) -> None:
@@ -90,6 +90,9 @@ class SQLite(Dialect):
         if whole != self._second:  # formatting the date costs more than all the rest; most times share their second
             self._second, self._prefix = whole, time.strftime("%Y-%m-%d %H:%M:%S.", time.gmtime(whole))
         return f"{self._prefix}{int((value - whole) * 1e6):06d}"
+
+    def among(self, numbers: Sequence[int]) -> str:
+        return str(list(numbers))
 
     def _values(self, job: Job, columns: Sequence[str]) -> list[Any]:
         return [self._value(column, getattr(job, column)) for column in columns]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.brokers.sql.connection import Connection
 from celeriac.engine.brokers.sql.dialect import Dialect
@@ -98,6 +99,11 @@ def counts(connection: Connection, dialect: Dialect) -> dict[str, dict[State, in
     return counted
 
 
+def workers(connection: Connection, dialect: Dialect) -> list[WorkerInfo]:
+    """Return the living workers."""
+    return [rows.worker(row) for row in connection.fetch(dialect.sql["workers"])]
+
+
 def progress_text(progress: dict[str, Any]) -> str | None:
     """Return the progress column's text."""
     return rows.json_text(progress)
@@ -125,4 +131,5 @@ def prune(connection: Connection, dialect: Dialect, ages: Mapping[State, float],
     day = 86_400.0
     connection.run(dialect.sql["prune_children"], (day,))
     connection.run(dialect.sql["prune_workers"], (day,))
+    connection.run(dialect.sql["prune_turns"], (60.0,))
     return deleted

@@ -6,9 +6,10 @@ import asyncio
 import threading
 from collections.abc import Callable
 
+from celeriac.engine.attempt.classifier import CANCEL_MESSAGE
+from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
-from celeriac.engine.worker.attempt import CANCEL_MESSAGE, AttemptRunner
 
 
 class LoopExecutor:

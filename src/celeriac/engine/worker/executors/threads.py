@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.errors import TaskCancelled
 from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
-from celeriac.engine.worker.attempt import AttemptRunner
 from celeriac.engine.worker.limits import ThreadGuard
 
 

@@ -1,0 +1,33 @@
+"""Where a project may ask for its jobs to go: a URL of ours, or one of Celery's whose broker is not in this version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celeriac.engine.brokers.factory import SCHEMES
+from celeriac.engine.translation import gettext as _
+
+DEFAULT = "django://default"
+
+CELERYS = frozenset({
+    "amqp", "amqps", "azureservicebus", "azurestoragequeues", "confluentkafka", "consul", "etcd", "filesystem", "gcpubsub", "kafka",
+    "librabbitmq", "mongodb", "pgmq", "pyamqp", "pyro", "qpid", "redis", "rediss", "sentinel", "sqla", "sqlalchemy", "sqs", "zookeeper",
+})  # fmt: skip
+"""What the URLs of Celery's brokers begin with."""
+
+
+def broker_url(value: Any) -> str:
+    """A URL of a broker; the first of several. One that Celery has and this version has not means the project's database."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    if first is None:
+        return DEFAULT
+    if not isinstance(first, str) or not first:
+        raise ValueError(_("a text that is not empty"))
+    scheme = first.partition(":")[0].partition("+")[0].lower()
+    return DEFAULT if scheme in CELERYS and scheme not in SCHEMES else first
+
+
+def without_password(url: str) -> str:
+    """Return a URL as it may be shown."""
+    scheme, slashes, rest = url.partition("://")
+    return f"{scheme}{slashes}{rest.rpartition('@')[2]}"

@@ -1,0 +1,1 @@
+"""Broker and store on Redis or Valkey."""

@@ -1,0 +1,239 @@
+"""Broker and store on Redis or Valkey. Every change is one script, so it happens wholly or not at all.
+
+One instance serves one thread of a worker, or all callers of a process: the client's pool gives each thread a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+from celeriac.engine.brokers.base import Cancel, Capabilities, Command, Pause, Purge, Resume, Unpark, Verdict, WorkerInfo
+from celeriac.engine.brokers.endings import judged, lost, poisonous, unwanted
+from celeriac.engine.brokers.redis import store
+from celeriac.engine.brokers.redis.connection import connect, prefix_of, typed_errors
+from celeriac.engine.brokers.redis.encoding import claimed_job, ended, failure_text, pushed, settled, to_json
+from celeriac.engine.brokers.redis.leader import RedisLeader
+from celeriac.engine.brokers.redis.notifier import RedisNotifier
+from celeriac.engine.brokers.redis.scripts import Scripts
+from celeriac.engine.errors import ChildIsDead, LeaseLost
+from celeriac.engine.job import TRANSITIONS, Job, State, Token
+from celeriac.engine.outcome import Attempt, Failure, Outcome
+
+T = TypeVar("T")
+PART = 500
+"""Jobs a script takes at once: a longer one would keep everybody else waiting."""
+
+
+def _text(failure: Failure | None) -> bytes:
+    assert failure is not None
+    return failure_text(failure)
+
+
+_NOBODY = Token(0, "", 0)
+FAILURES = (
+    _text(lost(_NOBODY, 0, 0).failure),
+    _text(poisonous(_NOBODY, 0, 0, 424242).failure).replace(b"424242", b"@CHARGES@"),
+    _text(unwanted(_NOBODY, 0).failure),
+)
+"""How a job ends that was lost, that is poisonous, that nobody wants: what a script decides by itself."""
+
+
+class RedisBroker:
+    """Moves and remembers jobs on a Redis or Valkey server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.prefix = prefix_of(url)
+        self.client = connect(url)
+        self.capabilities = Capabilities()
+        self._scripts = Scripts(self.client, self.prefix)
+        self._notifier = RedisNotifier(self)
+
+    def open(self) -> None:
+        """Connect now. Raises ``BrokerUnavailable``."""
+        self.do(lambda client: client.ping())
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._notifier.close()
+        self.client.close()
+
+    def clone(self) -> RedisBroker:
+        """Return a broker on the same data, with connections of its own."""
+        return RedisBroker(self.url)
+
+    def notifier(self) -> RedisNotifier:
+        """Return this instance's notifier."""
+        return self._notifier
+
+    def leader(self, duty: str) -> RedisLeader:
+        """Return the election of one duty."""
+        return RedisLeader(self, duty)
+
+    # -- running commands --------------------------------------------------------------------------------------------------
+
+    def typed(self) -> AbstractContextManager[None]:
+        """Return a block in which the driver's errors become ours."""
+        return typed_errors(self.url)
+
+    def do(self, action: Callable[[Any], T]) -> T:
+        """Run plain commands on the client."""
+        with self.typed():
+            return action(self.client)
+
+    def call(self, script: str, *arguments: Any) -> Any:
+        """Run one script."""
+        with self.typed():
+            return self._scripts.call(script, *arguments)
+
+    # -- moving jobs -------------------------------------------------------------------------------------------------------
+
+    def push(self, jobs: Sequence[Job]) -> None:
+        """Accept jobs; one whose id exists is left as it is."""
+        for start in range(0, len(jobs), PART):
+            self.call("push", *pushed(jobs[start : start + PART]))
+
+    def join(self, worker: WorkerInfo, lease: float) -> None:
+        """Make a worker known."""
+        self.call("join", worker.id, to_json(worker), lease)
+
+    def enrol(self, worker: str, child: str) -> None:
+        """Make a child known. Raises ``LeaseLost`` for a dead worker."""
+        if not self.call("enrol", worker, child):
+            raise LeaseLost(f"The worker {worker} was declared dead; it cannot start another child.")
+
+    def claim(self, queues: Sequence[str], limit: int, child: str) -> list[Job]:
+        """Take up to ``limit`` waiting jobs. Raises ``ChildIsDead``."""
+        taken = self.call("claim", child, min(limit, PART), *queues)
+        if taken is None:
+            raise ChildIsDead(f"The broker has declared the child {child} dead; its jobs were given to others.")
+        return [claimed_job(row, child) for row in taken]
+
+    def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
+        """Record that bodies start. Returns the tokens still held."""
+        listed = list(tokens)
+        return {listed[place] for place in self.call("begin", int(once), *_flat(listed))} if listed else set()
+
+    def release(self, tokens: Collection[Token]) -> int:
+        """Give claimed jobs back that have not begun. Returns how many went."""
+        return int(self.call("release", FAILURES[-1], *_flat(sorted(tokens)))) if tokens else 0
+
+    def held(self, child: str) -> set[Token]:
+        """Return the tokens of everything ``child`` holds."""
+        held = self.do(lambda client: client.hgetall(f"{self.prefix}h:{child}"))
+        return {Token(int(number), child, int(claim.split(b" ", 1)[0])) for number, claim in held.items()}
+
+    def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
+        """Record outcomes and end their claims. Raises ``ValueError``, with nothing changed, for a state no attempt ends in."""
+        for outcome in outcomes:
+            if outcome.state not in TRANSITIONS[State.RUNNING]:
+                raise ValueError(f"An attempt cannot end in the state {outcome.state.value!r}.")
+        if not outcomes:
+            return set()
+        refused = self.call("settle", *settled(outcomes))
+        return {outcomes[place].token for place in refused}
+
+    # -- leases and rescue ---------------------------------------------------------------------------------------------------
+
+    def renew(self, worker: str, lease: float) -> bool:
+        """Extend a worker's lease. False means it was declared dead."""
+        return bool(self.call("renew", worker, lease))
+
+    def leave(self, worker: str) -> int:
+        """A worker goes: give back what its children hold, uncharged."""
+        return self._rescue("", worker, (), (), None)
+
+    def rescue(
+        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int | None = 3
+    ) -> int:
+        """Declare ``child`` dead, or every worker whose lease ran out. Returns how many jobs were taken from the dead."""
+        return self._rescue(child or "", "", begun, verdicts, limit)
+
+    def _rescue(
+        self, child: str, worker: str, begun: Collection[Token], verdicts: Collection[Verdict], limit: int | None
+    ) -> int:
+        now = self._time() if verdicts else 0.0
+        ends = [argument for verdict in verdicts for argument in ended(judged(verdict, now, now))]
+        tokens = [argument for token in begun for argument in (token.number, token.delivery)]
+        who = (child, worker, "" if limit is None else limit, *FAILURES)
+        return int(self.call("rescue", *who, len(begun), *tokens, len(verdicts), *ends))
+
+    def _time(self) -> float:
+        seconds, micros = self.do(lambda client: client.time())
+        return float(seconds + micros / 1e6)
+
+    def promote(self, limit: int) -> float | None:
+        """Let up to ``limit`` due jobs wait. Returns the seconds until the next is due, or None."""
+        until = self.call("promote", limit)
+        return None if until is None else float(until)
+
+    # -- control -------------------------------------------------------------------------------------------------------------
+
+    def control(self, command: Command) -> int:
+        """Carry out ``command``; return how many jobs or queues it changed."""
+        match command:
+            case Cancel():
+                return int(self.call("cancel", int(command.terminate), *command.ids)) if command.ids else 0
+            case Pause():
+                return int(self.do(lambda client: client.sadd(f"{self.prefix}paused", *command.queues)))
+            case Resume():
+                return int(self.call("resume", *command.queues))
+            case Purge():
+                return int(self.call("purge", *command.queues))
+            case Unpark():
+                return self._unpark(command)
+
+    def _unpark(self, command: Unpark) -> int:
+        if command.ids:
+            numbers = store.numbers_of(self, command.ids)
+        else:
+            parked = self.do(lambda client: client.smembers(f"{self.prefix}parked"))
+            numbers = store.of_tasks(self, sorted(map(int, parked)), command.tasks)
+        return int(self.call("unpark", *numbers)) if numbers else 0
+
+    def doomed(self, worker: str) -> set[Token]:
+        """Return the tokens of ``worker``'s running jobs that somebody asked to terminate."""
+        flat = self.call("doomed", worker)
+        triples = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        return {Token(int(number), child.decode(), int(delivery)) for number, child, delivery in triples}
+
+    # -- the store -----------------------------------------------------------------------------------------------------------
+
+    def get(self, id: str) -> Job | None:
+        """Return the whole record."""
+        return store.get(self, id)
+
+    def wait(self, id: str, timeout: float | None) -> Job | None:
+        """Return the record once the job has ended or is parked; None after ``timeout`` seconds."""
+        return store.wait(self, id, timeout)
+
+    def attempts(self, id: str) -> list[Attempt]:
+        """Return what is kept of the job's ended attempts, the oldest first."""
+        return store.attempts(self, id)
+
+    def find(self, where: Mapping[str, Any], limit: int, before: int | None = None) -> list[Job]:
+        """Return records, the newest first. Raises ``KeyError`` for a filter that does not exist."""
+        return store.find(self, where, limit, before)
+
+    def counts(self) -> dict[str, dict[State, int]]:
+        """Return the number of jobs by queue and state."""
+        return store.counts(self)
+
+    def report(self, token: Token, progress: dict[str, Any]) -> bool:
+        """Replace the progress of a running job. False where the claim is lost."""
+        return bool(self.call("report", *token, to_json(progress)))
+
+    def forget(self, ids: Iterable[str]) -> int:
+        """Delete the records of ended jobs."""
+        numbers = store.numbers_of(self, ids)
+        return int(self.call("forget", *numbers)) if numbers else 0
+
+    def prune(self, ages: Mapping[State, float], limit: int) -> int:
+        """Delete up to ``limit`` ended jobs older than their state's age in seconds."""
+        return store.prune(self, ages, limit)
+
+
+def _flat(tokens: Sequence[Token]) -> list[Any]:
+    return [part for token in tokens for part in token]

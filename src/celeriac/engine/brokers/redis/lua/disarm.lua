@@ -1,0 +1,2 @@
+-- ARGV: child
+disarm(ARGV[1])

@@ -1,0 +1,11 @@
+-- ARGV: limit. Returns the seconds until the next job is due, as text; nothing when none is scheduled.
+local time = now()
+for _, number in ipairs(call('ZRANGEBYSCORE', P .. 'due', '-inf', exact(time), 'LIMIT', 0, ARGV[1])) do
+  local job = call('HMGET', P .. 'j:' .. number, 'q', 'p')
+  call('ZREM', P .. 'due', number)
+  wait_again(number, job[1], tonumber(job[2]), 'scheduled')
+end
+finish()
+local due = call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')
+if #due == 0 then return false end
+return exact(math.max(0, tonumber(due[2]) - time))

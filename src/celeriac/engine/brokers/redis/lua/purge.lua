@@ -1,0 +1,20 @@
+-- ARGV: queues ... Cancels what waits in them and what is scheduled for them. Returns how many jobs.
+local time, changed, wanted = now(), 0, {}
+for _, queue in ipairs(ARGV) do
+  wanted[queue] = true
+  for _, number in ipairs(call('ZRANGE', P .. 'w:' .. queue, 0, -1)) do
+    cancelled(number, queue, 'waiting', time)
+    changed = changed + 1
+  end
+  call('DEL', P .. 'w:' .. queue)
+end
+for _, number in ipairs(call('ZRANGE', P .. 'due', 0, -1)) do
+  local queue = call('HGET', P .. 'j:' .. number, 'q')
+  if wanted[queue] then
+    call('ZREM', P .. 'due', number)
+    cancelled(number, queue, 'scheduled', time)
+    changed = changed + 1
+  end
+end
+finish()
+return changed

@@ -1,0 +1,2 @@
+push(now())
+finish()

@@ -1,0 +1,136 @@
+"""Reading and forgetting: the store's half of the Redis engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from celeriac.engine.brokers.redis.encoding import stored_attempt, stored_job
+from celeriac.engine.brokers.redis.notifier import RedisNotifier
+from celeriac.engine.job import LIVE, TERMINAL, Job, State
+from celeriac.engine.outcome import Attempt
+
+if TYPE_CHECKING:
+    from celeriac.engine.brokers.redis.broker import RedisBroker
+
+POLL = 1.0
+"""Seconds between looks while waiting for a result, should a wake-up get lost."""
+PAGE = 500
+FILTERS = frozenset({"queue", "task", "state", "root", "parent", "group"})
+
+
+def get(broker: RedisBroker, id: str, awaited: bool = False) -> Job | None:
+    """Return one whole record; ``awaited`` asks for a wake-up when it has ended."""
+    found = broker.call("get", id, int(awaited))
+    if found is None:
+        return None
+    number, flat = found
+    return stored_job(int(number), dict(zip(flat[::2], flat[1::2], strict=True)))
+
+
+def wait(broker: RedisBroker, id: str, timeout: float | None) -> Job | None:
+    """Return the record once the job has ended. Woken by the settle; a look every second covers a lost wake-up."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    notifier = RedisNotifier(broker)
+    try:
+        while True:
+            job = get(broker, id, awaited=True)
+            if job is not None and job.state not in LIVE:
+                return job
+            left = POLL if deadline is None else min(POLL, deadline - time.monotonic())
+            if left <= 0:
+                return None
+            if job is None:
+                time.sleep(min(left, 0.1))  # nobody has pushed it yet, so there is no number to listen for
+            else:
+                notifier.hear(f"{broker.prefix}done:{job.number}", left)
+    finally:
+        notifier.close()
+
+
+def attempts(broker: RedisBroker, id: str) -> list[Attempt]:
+    """Return the kept attempts of a job."""
+    number = broker.do(lambda client: client.get(f"{broker.prefix}i:{id}"))
+    if number is None:
+        return []
+    kept = broker.do(lambda client: client.lrange(f"{broker.prefix}at:{number.decode()}", 0, -1))
+    return [stored_attempt(data) for data in kept]
+
+
+def find(broker: RedisBroker, where: Mapping[str, Any], limit: int, before: int | None) -> list[Job]:
+    """Return records, the newest first. Raises ``KeyError`` for a filter that does not exist."""
+    if unknown := set(where) - FILTERS:
+        raise KeyError(*unknown)
+    found: list[Job] = []
+    for job in _newest(broker, before):
+        if len(found) >= limit:
+            break
+        if all(getattr(job, name) == value for name, value in where.items()):
+            found.append(job)
+    return found
+
+
+def _newest(broker: RedisBroker, before: int | None) -> Iterator[Job]:
+    below = "+inf" if before is None else f"({before}"
+    while True:
+        numbers = broker.do(
+            lambda client, below=below: client.zrange(
+                f"{broker.prefix}all", below, "-inf", desc=True, byscore=True, offset=0, num=PAGE
+            )
+        )
+        yield from _records(broker, [int(number) for number in numbers])
+        if len(numbers) < PAGE:
+            return
+        below = f"({numbers[-1].decode()}"
+
+
+def _records(broker: RedisBroker, numbers: list[int]) -> Iterator[Job]:
+    def read(client: Any) -> list[dict[bytes, bytes]]:
+        pipe = client.pipeline(transaction=False)
+        for number in numbers:
+            pipe.hgetall(f"{broker.prefix}j:{number}")
+        rows: list[dict[bytes, bytes]] = pipe.execute()
+        return rows
+
+    for number, fields in zip(numbers, broker.do(read), strict=True):
+        if fields:
+            yield stored_job(number, fields)
+
+
+def counts(broker: RedisBroker) -> dict[str, dict[State, int]]:
+    """Return the number of jobs by queue and state."""
+    counted: dict[str, dict[State, int]] = {}
+    for field, number in broker.do(lambda client: client.hgetall(f"{broker.prefix}counts")).items():
+        state, _, queue = field.decode().partition(":")
+        if int(number):
+            counted.setdefault(queue, {})[State(state)] = int(number)
+    return counted
+
+
+def numbers_of(broker: RedisBroker, ids: Iterable[str]) -> list[str]:
+    """Return the numbers of known jobs."""
+    keys = [f"{broker.prefix}i:{id}" for id in dict.fromkeys(ids)]
+    found = broker.do(lambda client: client.mget(keys)) if keys else []
+    return [number.decode() for number in found if number is not None]
+
+
+def of_tasks(broker: RedisBroker, numbers: list[int], tasks: Sequence[str]) -> list[str]:
+    """Return those of ``numbers`` whose job runs one of ``tasks``."""
+    return [str(job.number) for job in _records(broker, numbers) if job.task in tasks]
+
+
+def prune(broker: RedisBroker, ages: Mapping[State, float], limit: int) -> int:
+    """Delete up to ``limit`` ended jobs older than their state's age in seconds."""
+    gone = 0
+    for state, age in ages.items():
+        if state not in TERMINAL or gone >= limit:
+            continue
+        seconds, micros = broker.do(lambda client: client.time())
+        oldest = broker.do(
+            lambda client, until=seconds + micros / 1e6 - age, state=state, room=limit - gone: client.zrange(
+                f"{broker.prefix}ended:{state.value}", "-inf", f"({until}", byscore=True, offset=0, num=room
+            )
+        )
+        gone += broker.call("forget", *oldest) if oldest else 0
+    return gone

@@ -1,0 +1,57 @@
+"""Advice that depends on a value: a rule is looked up by name, and holds for some of the values written there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from celeriac.engine.brokers.factory import SCHEMES
+from celeriac.migrating.finding import Advice
+from celeriac.migrating.values import UNKNOWN
+
+
+class Rule(NamedTuple):
+    """Advice that holds for some values of a setting or an option."""
+
+    when: Callable[[Any], bool]
+    advice: Advice
+
+
+def anything(value: Any) -> bool:
+    """Any value."""
+    return True
+
+
+def truthy(value: Any) -> bool:
+    """A value that says yes, or holds something, as far as the text tells."""
+    return value is UNKNOWN or bool(value)
+
+
+def among(*values: Any) -> Callable[[Any], bool]:
+    """One of these values."""
+    return lambda value: any(value is known or (type(value) is type(known) and value == known) for known in values)
+
+
+def not_json(value: Any) -> bool:
+    """A serializer, or a list with one, that is not JSON."""
+    several = value if isinstance(value, list) else [value]
+    return any(isinstance(one, str) and one.rpartition("/")[2] not in ("json", "text", "plain", "") for one in several)
+
+
+def other_scheme(value: Any) -> bool:
+    """A URL of a broker that this version does not have."""
+    return isinstance(value, str) and bool(value) and value.partition(":")[0] not in SCHEMES
+
+
+def advice_for(rules: tuple[Rule, ...], value: Any) -> Advice | None:
+    """Return the advice of the first rule that the value meets."""
+    return next((rule.advice for rule in rules if rule.when(value)), None)
+
+
+def longest(table: Mapping[str, Advice], name: str) -> Advice | None:
+    """Return the advice of the longest key that the dotted name begins with."""
+    while name:
+        if name in table:
+            return table[name]
+        name = name.rpartition(".")[0]
+    return None

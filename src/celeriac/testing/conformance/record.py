@@ -1,0 +1,77 @@
+"""One job, remembered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from celeriac.engine.job import State
+from celeriac.testing.conformance.scenario import (
+    Engine,
+    a_child,
+    a_job,
+    an_outcome,
+    claim_one,
+    known,
+    state_of,
+)
+
+
+class RecordSuite:
+    """One job, remembered."""
+
+    def test_an_unknown_id_has_no_record(self, broker: Engine) -> None:
+        assert broker.get("no-such-id") is None
+        assert broker.get("") is None
+        assert broker.attempts("no-such-id") == []
+        assert broker.wait("no-such-id", 0) is None
+
+    def test_a_record_keeps_every_field_it_was_pushed_with(self, broker: Engine) -> None:
+        fields: dict[str, Any] = {
+            "root": "root-id", "parent": "parent-id", "group": "group-id", "position": 4, "unique_key": "one", "priority": 3,
+            "concurrency_key": "few", "fairness_key": "tenant-7", "headers": {"a": [1, "ü", None]}, "schedule": "nightly",
+            "metadata": {"who": {"id": 1.5}}, "progress": {"done": 0},
+        }  # fmt: skip
+        job = a_job(**fields)
+        broker.push([job])
+        record = known(broker, job.id)
+        assert {name: getattr(record, name) for name in fields} == fields
+        assert record.state is State.WAITING
+        assert (record.attempts, record.charges, record.result, record.finished) == (0, 0, None, None)
+
+    def test_a_record_follows_its_job(self, broker: Engine) -> None:
+        child = a_child(broker)
+        broker.push([a_job()])
+        job = claim_one(broker, child)
+        states = [state_of(broker, job)]
+        broker.release([job.token])
+        states.append(state_of(broker, job))
+        broker.settle([an_outcome(claim_one(broker, child))])
+        states.append(state_of(broker, job))
+        assert states == [State.RUNNING, State.WAITING, State.SUCCEEDED]
+
+    @pytest.mark.parametrize("result", [None, b"null", b'"\xc3\xbc"', b"[1]" * 100_000])
+    def test_a_result_is_kept_as_it_was(self, broker: Engine, result: bytes | None) -> None:
+        broker.push([a_job()])
+        job = claim_one(broker, a_child(broker))
+        broker.settle([an_outcome(job, result=result)])
+        assert known(broker, job.id).result == result
+
+    def test_progress_is_replaced_while_the_job_runs(self, broker: Engine) -> None:
+        broker.push([a_job()])
+        job = claim_one(broker, a_child(broker))
+        assert broker.report(job.token, {"done": 1, "of": 3}) is True
+        assert broker.report(job.token, {"done": 2, "note": "größer"}) is True
+        assert known(broker, job.id).progress == {"done": 2, "note": "größer"}
+        broker.settle([an_outcome(job)])
+        assert broker.report(job.token, {"done": 3}) is False
+        assert known(broker, job.id).progress == {"done": 2, "note": "größer"}
+
+    def test_progress_may_hold_a_nul(self, broker: Engine) -> None:
+        broker.push([a_job()])
+        job = claim_one(broker, a_child(broker))
+        assert broker.report(job.token, {"line": "a\x00b"}) is True
+        progress = known(broker, job.id).progress
+        assert progress is not None
+        assert progress["line"].startswith("a")

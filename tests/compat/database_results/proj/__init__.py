@@ -1,0 +1,7 @@
+import celeriac
+
+celeriac.install_as_celery()
+
+from .celery import app as celery_app
+
+__all__ = ("celery_app",)

@@ -1,0 +1,71 @@
+"""Bring the translations up to date: python3 tools/translations.py
+
+Adds each new text of the source to every ``django.po``, sets aside those that are gone, compiles ``django.mo``, and names what
+still has no translation. A text is marked by ``_("...")``, or ``gettext_noop("...")`` where it is shown elsewhere.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import polib
+
+PACKAGE = Path(__file__).resolve().parent.parent / "src" / "celeriac"
+CATALOGUES = sorted((PACKAGE / "locale").glob("*/LC_MESSAGES/django.po"))
+MARKS = frozenset({"_", "gettext", "gettext_lazy", "gettext_noop"})
+
+
+def messages() -> dict[str, list[tuple[str, str]]]:
+    """Return every marked text, with the files that show it."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for message in marked(ast.parse(path.read_text(encoding="utf-8"))):
+            places = found.setdefault(message, [])
+            if (place := (path.relative_to(PACKAGE).as_posix(), "")) not in places:
+                places.append(place)
+    return found
+
+
+def marked(tree: ast.AST) -> Iterator[str]:
+    """Yield the texts of the calls that mark one."""
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and node.args):
+            continue
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        text = node.args[0]
+        if name in MARKS and isinstance(text, ast.Constant) and isinstance(text.value, str):
+            yield text.value
+
+
+def update(catalogue: Path) -> list[str]:
+    """Write one catalogue anew and compile it. Returns the texts without a translation."""
+    known = polib.pofile(str(catalogue), wrapwidth=0)
+    current = messages()
+    for entry in known:
+        entry.obsolete = entry.msgid not in current
+    for message, places in current.items():
+        entry = known.find(message, include_obsolete_entries=True)
+        if entry is None:
+            entry = polib.POEntry(msgid=message)
+            known.append(entry)
+        entry.obsolete, entry.occurrences = False, places
+    known.sort(key=lambda entry: (entry.obsolete, entry.occurrences, entry.msgid))
+    known.save()
+    known.save_as_mofile(str(catalogue.with_suffix(".mo")))
+    return [entry.msgid for entry in known.untranslated_entries()]
+
+
+def main() -> None:
+    """Update every catalogue; exit with status 1 while a translation is missing."""
+    missing = {path.parts[-3]: update(path) for path in CATALOGUES}
+    for language, texts in missing.items():
+        print(f"{language}: {len(texts)} without a translation")
+        for text in texts:
+            print(f"  {text}")
+    raise SystemExit(any(missing.values()))
+
+
+if __name__ == "__main__":
+    main()
