@@ -12,6 +12,9 @@ from typing import Any
 _OWN_FILE = Path(tempfile.gettempdir()) / f"celeriac-tests-{os.getpid()}.sqlite3"
 DATABASE_FILE = Path(os.environ.setdefault("CELERIAC_TEST_DATABASE", str(_OWN_FILE)))
 
+# What tests compare is English, also on a computer that speaks Chinese.
+os.environ["LANGUAGE"] = "en"
+
 SECRET_KEY = "only for the tests"
 DEBUG = False
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]

@@ -46,15 +46,19 @@ def update(catalogue: Path) -> list[str]:
     for entry in known:
         entry.obsolete = entry.msgid not in current
     for message, places in current.items():
-        entry = known.find(message, include_obsolete_entries=True)
-        if entry is None:
-            entry = polib.POEntry(msgid=message)
-            known.append(entry)
+        entry = known.find(message, include_obsolete_entries=True) or added(known, message)
         entry.obsolete, entry.occurrences = False, places
     known.sort(key=lambda entry: (entry.obsolete, entry.occurrences, entry.msgid))
     known.save()
     known.save_as_mofile(str(catalogue.with_suffix(".mo")))
     return [entry.msgid for entry in known.untranslated_entries()]
+
+
+def added(catalogue: polib.POFile, message: str) -> polib.POEntry:
+    """Return a new entry of the catalogue."""
+    entry = polib.POEntry(msgid=message)
+    catalogue.append(entry)
+    return entry
 
 
 def main() -> None:

@@ -28,11 +28,11 @@ def enqueue_bulk(task: Task[Any, R], items: Iterable[Any], options: dict[str, An
     calls = [_call(task, index, item, options) for index, item in enumerate(items)]
     app = task.app
     if app.settings.always_eager:
-        return [task.apply(args, kwargs, **merged) for args, kwargs, merged in calls]
+        return [task._apply_instead(args, kwargs, dict(merged)) for args, kwargs, merged in calls]
     jobs = [build_job(app, task.name, task, *call) for call in calls]
     if jobs:
         publish(app, jobs)
-    return [task._result(app, job.id, merged) for job, (_, _, merged) in zip(jobs, calls, strict=True)]
+    return [task._result(app, job.id, merged) for job, (*__, merged) in zip(jobs, calls, strict=True)]
 
 
 def _call(task: Task[Any, Any], index: int, item: Any, options: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:

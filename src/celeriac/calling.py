@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from celeriac import options as opts
 from celeriac import signals
+from celeriac.conf.routes import Router
 from celeriac.engine.codec import encode_payload, plain_headers
 from celeriac.engine.ids import new_id
 from celeriac.engine.job import Job, State
 from celeriac.engine.request import iso, running_request
 from celeriac.engine.translation import gettext as _
+from celeriac.queues import meet
 
 if TYPE_CHECKING:
     from celeriac.app import Celery
@@ -43,7 +45,7 @@ class Plan:
         for limit in ("time_limit", "soft_time_limit"):
             own.pop(limit, None)  # the worker reads these from the task itself
         self.dynamic = app.router.dynamic
-        route = _EMPTY if self.dynamic else _route(app, name, (), {}, own, task)
+        route = _EMPTY if self.dynamic else _route(app.router, name, (), {}, own, task)
         self.base: dict[str, Any] = {**route, **own}
         settings = app.settings
         self.simple = not self.dynamic and not any(key in self.base for key in ("expires", *_EMBEDDED))
@@ -63,16 +65,18 @@ def build_job(
     kwargs: Mapping[str, Any],
     options: dict[str, Any],
     marks: dict[str, Any] | None = None,
+    router: Router | None = None,
 ) -> Job:
     """Return the job of a call.
 
     ``marks`` travel with the arguments of a follow-up, whose size is not limited: the result of the job before was not either.
+    ``router`` is asked in place of the app's own, where that has functions to ask.
     Raises ``TypeError`` or ``ValueError`` for arguments and options that cannot be.
     """
     settings = app.settings
     plan = app.plan(name, task)
     if options or not plan.simple:
-        job = _build_with_options(app, plan, _Call(name, task, args, kwargs, options, marks))
+        job = _build_with_options(app, plan, _Call(name, task, args, kwargs, options, marks, router or app.router))
     else:
         payload = encode_payload(name, args, kwargs, None, settings.max_payload_bytes)
         job = Job(id=new_id(), task=name, queue=plan.queue, payload=payload, priority=plan.priority)
@@ -90,15 +94,16 @@ class _Call(NamedTuple):
     kwargs: Mapping[str, Any]
     options: dict[str, Any]
     marks: dict[str, Any] | None
+    router: Router
 
 
 def _build_with_options(app: Celery, plan: Plan, call: _Call) -> Job:
     opts.refuse_unknown(call.options)
-    name, task, args, kwargs, options, marks = call
+    name, task, args, kwargs, options, marks, router = call
     settings = app.settings
     merged = {**plan.base, **{key: value for key, value in options.items() if value is not None}}
     if plan.dynamic:
-        merged = {**_route(app, name, args, kwargs, merged, task), **merged}
+        merged = {**_route(router, name, args, kwargs, merged, task), **merged}
     limit = settings.max_payload_bytes if marks is None else sys.maxsize
     now = app.clock.wall()
     run_at = opts.run_at_of(merged, now, settings)
@@ -120,10 +125,10 @@ def _build_with_options(app: Celery, plan: Plan, call: _Call) -> Job:
 
 
 def _route(
-    app: Celery, name: str, args: Any, kwargs: Any, options: Mapping[str, Any], task: Task[Any, Any] | None
+    router: Router, name: str, args: Any, kwargs: Any, options: Mapping[str, Any], task: Task[Any, Any] | None
 ) -> dict[str, Any]:
     """Return what ``task_routes`` says of a call, without what the task itself decides: the worker asks the task for that."""
-    found = app.router.options(name, args, kwargs, options, task)
+    found = router.options(name, args, kwargs, options, task)
     return {option: value for option, value in found.items() if option not in _OF_TASK or getattr(task, option, None) is None}
 
 
@@ -175,6 +180,9 @@ def publish(app: Celery, jobs: Sequence[Job]) -> None:
         for job in jobs:
             _announce(job)
     app.broker().push(jobs)
+    for job in jobs:
+        if job.queue not in app.met_queues:
+            meet(app, job)
     if signals.after_task_publish.receivers:
         for job in jobs:
             signals.after_task_publish.send(

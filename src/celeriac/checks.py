@@ -14,11 +14,11 @@ from celeriac.current import current_app
 from celeriac.engine.translation import gettext as _
 
 TRANSACTION_MODE = (
-    '\n\n    "OPTIONS": {{\n'
+    '\n\n    "OPTIONS": {\n'
     '        "transaction_mode": "IMMEDIATE",\n'
     '        "timeout": 20,\n'
     '        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",\n'
-    "    }},"
+    "    },"
 )
 
 
@@ -76,7 +76,7 @@ def check_companions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return [
         Warning(
             _("{name!r} in INSTALLED_APPS does nothing with Celeriac. {instead}").format(
-                name=config.name, instead=REPLACEMENTS[config.name]
+                name=config.name, instead=_(REPLACEMENTS[config.name])
             ),
             hint=_("Take {name!r} out of INSTALLED_APPS, or silence this check.").format(name=config.name),
             id="celeriac.W010",

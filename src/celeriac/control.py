@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from celeriac.engine.brokers.base import Cancel, Pause, Purge, Resume, Unpark
+from celeriac.engine.brokers.base import Cancel, Pace, Pause, Purge, Resume, Unpark
 from celeriac.engine.translation import gettext as _
 from celeriac.exceptions import NotInThisVersion
+from celeriac.rates import seconds_apart
 
 if TYPE_CHECKING:
     from celeriac.app import Celery
@@ -49,6 +50,22 @@ class Control:
         """Let parked jobs wait again, by id or by the names of their tasks."""
         return self._do(Unpark(ids, tuple(tasks)))
 
+    def rate_limit(self, task_name: str, rate_limit: Any, destination: Any = None, **_ignored: Any) -> int:
+        """Let jobs of a task start at most this often, of all workers together: ``rate_limit("shop.print_label", "10/m")``.
+
+        It holds until it is set anew, also after a restart; 0 is no limit, None what the code says. A task that had no limit
+        is kept to this one within 5 seconds. Returns how many jobs that were put off wait again. Raises ``ValueError``.
+        """
+        try:
+            apart = None if rate_limit is None else seconds_apart(rate_limit)
+        except ValueError as error:
+            raise ValueError(
+                _("rate_limit of {task_name} is {rate_limit!r}; expected {error}.").format(
+                    task_name=task_name, rate_limit=rate_limit, error=error
+                )
+            ) from None
+        return self._do(Pace(task_name, apart))
+
     def _do(self, command: Any) -> int:
         changed: int = self._app.broker().control(command)
         return changed
@@ -58,6 +75,7 @@ class Control:
             raise AttributeError(name)
         raise NotInThisVersion(
             _(
-                "app.control.{name} is not in this version; there are revoke, terminate, purge, pause, resume and unpark."
+                "app.control.{name} is not in this version; there are revoke, terminate, purge, pause, resume, unpark"
+                " and rate_limit."
             ).format(name=name)
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from celeriac.engine.request import current_request
@@ -53,6 +55,16 @@ def app_or_default(app: Any = None) -> Any:
 def set_current_app(app: Celery | None) -> None:
     """Make ``app`` the current one; None returns to the default."""
     _chosen.current = app
+
+
+@contextmanager
+def current_app_is(app: Any) -> Iterator[None]:
+    """Make ``app`` the current one for the time of a ``with`` block, then whichever was it before: for tests."""
+    before, _chosen.current = _chosen.current, app
+    try:
+        yield
+    finally:
+        _chosen.current = before
 
 
 def is_current(app: Celery) -> bool:

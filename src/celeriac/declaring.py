@@ -26,7 +26,7 @@ R = TypeVar("R")
 OF_CELERY = frozenset({
     "Request", "Strategy", "acks_on_failure", "acks_on_failure_or_timeout", "acks_on_timeout", "compression", "delivery_mode",
     "exchange", "exchange_type", "from_config", "immediate", "lazy", "mandatory", "reject_on_worker_lost", "resultrepr_maxsize",
-    "retry_on_worker_lost", "shadow_name", "store_eager_result", "store_errors_even_if_ignored",
+    "retry_on_worker_lost", "shadow_name", "store_errors_even_if_ignored",
 })  # fmt: skip
 """Options of Celery's tasks that change nothing here."""
 

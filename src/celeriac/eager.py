@@ -12,7 +12,7 @@ from celeriac import states
 from celeriac.engine.attempt.attempt import Attempt
 from celeriac.engine.attempt.failure import format_traceback
 from celeriac.engine.attempt.runner import AttemptRunner
-from celeriac.engine.job import Job, State
+from celeriac.engine.job import TERMINAL, Job, State
 from celeriac.result import EagerResult
 from celeriac.transactional import eager_transaction
 
@@ -29,19 +29,28 @@ def run_eagerly(app: Celery, job: Job, propagate: bool) -> EagerResult[Any]:
     Raises what the task raised, with ``propagate``.
     """
     runner = app.runner(is_eager=True, transactions=partial(eager_transaction, app.settings.broker_url))
-    attempt = _attempt(runner, job)
+    attempt = attempt_here(runner, job)
     while attempt.state is State.SCHEDULED and job.attempts < MOST_ATTEMPTS:
         job = _again(job, attempt)
-        attempt = _attempt(runner, job)
-    if attempt.embed and runner.follow_ups is not None:
-        for follow_up in runner.follow_ups(attempt):
-            run_eagerly(app, follow_up, propagate=False)
+        attempt = attempt_here(runner, job)
+    outcome = runner.outcome(attempt)
+    if _is_remembered(attempt):
+        app.broker().remember(job, outcome)
+    for follow_up in outcome.follow_ups:
+        run_eagerly(app, follow_up, propagate=False)
     if isinstance(attempt.error, KeyboardInterrupt | SystemExit):
         raise attempt.error  # meant for the caller's process, which is this one
     result = _result(app, attempt)
     if propagate:
         result.maybe_throw()
     return result
+
+
+def _is_remembered(attempt: Attempt) -> bool:
+    """Return whether the job leaves a record: where ``task_store_eager_result`` asks for it, and its result is not ignored."""
+    if attempt.state not in TERMINAL or attempt.task is None or not attempt.task.store_eager_result:
+        return False
+    return not attempt.embed.get("ignore_result", attempt.task.ignore_result)
 
 
 def _again(job: Job, attempt: Attempt) -> Job:
@@ -51,7 +60,8 @@ def _again(job: Job, attempt: Attempt) -> Job:
     return job
 
 
-def _attempt(runner: AttemptRunner, job: Job) -> Attempt:
+def attempt_here(runner: AttemptRunner, job: Job) -> Attempt:
+    """Run one attempt of a job, whose task may be ``async def``, to its end: in this thread where that is possible."""
     task = runner.registry.get_task(job.task)
     if task is None or not task.is_async:
         return runner.attempt(job)

@@ -7,16 +7,18 @@ derived from the job's id, so that a settle done twice makes no second one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from celeriac.arguments import takes_only_one
 from celeriac.calling import build_job
 from celeriac.canvas import Signature, signature
+from celeriac.conf.routes import Router
 from celeriac.current import current_app
 from celeriac.engine.attempt.attempt import Attempt
-from celeriac.engine.codec import decode_failure, encode_failure
+from celeriac.engine.codec import decode_failure, decode_payload, encode_failure
+from celeriac.engine.errors import UnreadablePayload
 from celeriac.engine.ids import derived_id
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Failure
@@ -31,47 +33,83 @@ ERRBACK = "errback"
 
 def build_follow_ups(attempt: Attempt) -> tuple[Job, ...]:
     """Return the jobs that this end of an attempt asks for: a ``FollowUps`` of the engine. Never raises."""
-    jobs = []
     if attempt.state is State.SUCCEEDED and attempt.error is None:
-        steps = [(f"callback-{n}", link, _callback) for n, link in enumerate(attempt.embed.get("callbacks") or ())]
-    elif attempt.state is State.FAILED:
-        steps = [(f"errback-{n}", link, _errback) for n, link in enumerate(attempt.embed.get("errbacks") or ())]
-    else:
-        steps = []
-    for step, link, build in steps:
+        return _each(attempt.job, "callback", attempt.embed, lambda linked: _callback(attempt, linked))
+    if attempt.state is State.FAILED:
+        assert attempt.failure is not None
+        ended = _Ended(attempt.job, attempt.args, attempt.kwargs, attempt.failure)
+        return _each(attempt.job, "errback", attempt.embed, lambda linked: _errback(ended, linked))
+    return ()
+
+
+def follow_failure(job: Job, failure: Failure) -> tuple[Job, ...]:
+    """Return the error callbacks of a job whose process was killed, so that no attempt of it ended. Never raises.
+
+    The keeper asks, so no code of the project runs here: all is read from the job's record, and routes that are functions
+    are left out.
+    """
+    try:
+        args, kwargs, embed = decode_payload(job.payload)
+    except UnreadablePayload as error:
+        logger.error("The error callbacks of %s[%s] cannot be read: %s", job.task, job.id, error)
+        return ()
+    router = current_app().router.written
+    return _each(job, "errback", embed, lambda linked: _errback(_Ended(job, args, kwargs, failure), linked), router)
+
+
+class _Ended(NamedTuple):
+    """What an error callback is told of a failed job."""
+
+    job: Job
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    failure: Failure
+
+
+class _Call(NamedTuple):
+    """What comes before the callback's own arguments, and the marks that travel with them."""
+
+    first: list[Any]
+    marks: dict[str, Any]
+
+
+def _each(
+    job: Job, kind: str, embed: Mapping[str, Any], call: Callable[[Signature], _Call], router: Router | None = None
+) -> tuple[Job, ...]:
+    """Return a job for each link of a kind, as far as it can be built."""
+    jobs = []
+    for number, link in enumerate(embed.get(f"{kind}s") or ()):
         try:
-            jobs.append(build(attempt, link, derived_id(attempt.job.id, step)))
-        except Exception:  # noqa: BLE001 - whatever is wrong with a link, the job itself has ended so
-            logger.exception("The %s of %s[%s] cannot be enqueued: %r", step, attempt.job.task, attempt.job.id, link)
+            linked = signature(link)
+            jobs.append(_job(job, linked, call(linked), derived_id(job.id, f"{kind}-{number}"), router))
+        except Exception:
+            logger.exception("The %s-%d of %s[%s] cannot be enqueued: %r", kind, number, job.task, job.id, link)
     return tuple(jobs)
 
 
-def _callback(attempt: Attempt, link: Mapping[str, Any], id: str) -> Job:
+def _callback(attempt: Attempt, linked: Signature) -> _Call:
     """``callback(result, *its own arguments)``, or its own arguments alone where it is immutable."""
-    linked = signature(link)
-    return _job(attempt, linked, [] if linked.immutable else [attempt.value], id)
+    return _Call([] if linked.immutable else [attempt.value], {})
 
 
-def _errback(attempt: Attempt, link: Mapping[str, Any], id: str) -> Job:
+def _errback(ended: _Ended, linked: Signature) -> _Call:
     """``errback(id)`` for a task of one parameter or one unknown here, else ``errback(request, exception, traceback)``."""
-    linked = signature(link)
-    task = current_app().tasks.get(linked.task)
     if linked.immutable:
-        return _job(attempt, linked, [], id)
+        return _Call([], {})
+    task = current_app().tasks.get(linked.task)
     if task is None or takes_only_one(task.run):
-        return _job(attempt, linked, [attempt.job.id], id)
-    assert attempt.failure is not None
-    about = {"args": attempt.args, "kwargs": attempt.kwargs, "retries": attempt.job.attempts, "queue": attempt.job.queue}
-    failure = encode_failure(attempt.failure).decode()
-    return _job(attempt, linked, [about, failure, attempt.failure.traceback], id, {ERRBACK: True})
+        return _Call([ended.job.id], {})
+    about = {"args": ended.args, "kwargs": ended.kwargs, "retries": ended.job.attempts, "queue": ended.job.queue}
+    return _Call([about, encode_failure(ended.failure).decode(), ended.failure.traceback], {ERRBACK: True})
 
 
-def _job(attempt: Attempt, linked: Signature, first: list[Any], id: str, mark: dict[str, Any] | None = None) -> Job:
+def _job(job: Job, linked: Signature, call: _Call, id: str, router: Router | None) -> Job:
     app = current_app()
     options = {**linked.options, "task_id": linked.options.get("task_id") or id}
-    options.setdefault("parent_id", attempt.job.id)
-    options.setdefault("root_id", attempt.job.root or attempt.job.id)
-    return build_job(app, linked.task, app.tasks.get(linked.task), [*first, *linked.args], linked.kwargs, options, mark or {})
+    options.setdefault("parent_id", job.id)
+    options.setdefault("root_id", job.root or job.id)
+    args = [*call.first, *linked.args]
+    return build_job(app, linked.task, app.tasks.get(linked.task), args, linked.kwargs, options, call.marks, router)
 
 
 def prepare(attempt: Attempt) -> None:

@@ -202,7 +202,7 @@ class Queue(models.Model):
 
 
 class Rate(models.Model):
-    """A task with a rate limit: when its next free turn is and, where somebody set a rate at run time, seconds between turns."""
+    """A task with a rate limit: when its next free turn is. ``apart``: seconds between turns, where set at run time."""
 
     task = models.CharField(max_length=MAX_ID, primary_key=True)
     apart = models.FloatField(null=True)

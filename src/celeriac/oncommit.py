@@ -31,7 +31,7 @@ def enqueue_on_commit(
     job = build_job(app, task.name, task, arguments, keywords, options)
     if app.settings.always_eager:
         eager: EagerResult[R] = EagerResult(job.id, None, states.PENDING, name=task.name, app=app)
-        transaction.on_commit(lambda: _run(task, job, eager), using=using)
+        transaction.on_commit(lambda: _run(task, job, eager, task._ignores_result(options)), using=using)
         return eager
     if type(task).apply_async is not _apply_async():  # a class of the project's own may add to every call
         options["task_id"] = job.id
@@ -47,8 +47,9 @@ def _apply_async() -> Any:
     return Task.apply_async
 
 
-def _run(task: Task[Any, Any], job: Job, promised: EagerResult[Any]) -> None:
+def _run(task: Task[Any, Any], job: Job, promised: EagerResult[Any], ignored: bool) -> None:
     from celeriac.eager import run_eagerly
 
     app = task.app
     vars(promised).update(vars(run_eagerly(app, job, app.settings.eager_propagates)))
+    promised.ignored = ignored

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,11 +30,15 @@ from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.brokers.base import Unpark
 from celeriac.engine.brokers.factory import connect
 from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, SchemaMissing, did_you_mean
-from celeriac.engine.job import State
+from celeriac.engine.job import Job, State
 from celeriac.engine.options import HAS_FORK, WorkerOptions
+from celeriac.engine.outcome import Failure
 from celeriac.engine.translation import gettext as _
+from celeriac.engine.translation import language
 from celeriac.engine.worker.attempt_log import AttemptLog
 from celeriac.engine.worker.project import Project
+from celeriac.followups import follow_failure
+from celeriac.queues import declared_queues
 
 logger = logging.getLogger("celeriac.worker")
 
@@ -56,6 +61,9 @@ class DjangoProject:
 
     def runner(self, **parts: Any) -> AttemptRunner:
         return self.app.runner(observers=[AttemptLog(self.app.clock)], **parts)
+
+    def follow_failure(self, job: Job, failure: Failure) -> Sequence[Job]:
+        return follow_failure(job, failure)
 
     def started(self, role: str) -> None:
         connections.close_all()
@@ -209,10 +217,7 @@ def run_checks(app: Celery) -> None:
 
 def options_for(app: Celery, settings: Settings, flags: Flags) -> WorkerOptions:
     """Return what the worker is told: the command line over the settings over the defaults."""
-    pool = flags.pool or settings.pool
-    if pool in OTHER_POOLS:
-        logger.warning("--pool %s: Celeriac runs such tasks in its %s pool.", pool, OTHER_POOLS[pool])
-    pool = forkable(OTHER_POOLS.get(pool, pool))
+    pool = pool_for(settings, flags)
     app.conf.update(
         {name: getattr(flags, name) for name in ("time_limit", "soft_time_limit") if getattr(flags, name) is not None}
     )
@@ -230,12 +235,15 @@ def options_for(app: Celery, settings: Settings, flags: Flags) -> WorkerOptions:
         poison_limit=settings.poison_limit,
         keep=ages(settings),
         max_log_bytes=settings.max_log_bytes,
+        language=language(),
         summary=[_("  broker  {broker}").format(broker=describe_broker(settings.broker_url))],
     )
 
 
-def forkable(pool: str) -> str:
-    """Return ``pool``. Raises ``ImproperlyConfigured`` where it needs processes that this system cannot make."""
+def pool_for(settings: Settings, flags: Flags) -> str:
+    """Return the pool. Raises ``ImproperlyConfigured`` where it needs processes that this system cannot make."""
+    asked = flags.pool or settings.pool
+    pool = OTHER_POOLS.get(asked, asked)
     if pool == "prefork" and not HAS_FORK:
         raise ImproperlyConfigured(
             _(
@@ -243,6 +251,8 @@ def forkable(pool: str) -> str:
                 " --pool solo, or leave CELERY_WORKER_POOL unset."
             )
         )
+    if pool != asked:
+        logger.warning("--pool %s: Celeriac runs such tasks in its %s pool.", asked, pool)
     return pool
 
 
@@ -256,16 +266,9 @@ def ages(settings: Settings) -> dict[str, float]:
     return kept
 
 
-def declared_queues(app: Celery, settings: Settings) -> list[str]:
-    """Return every queue the project names: the default one, ``task_queues``, the routes', and the tasks' own."""
-    of_tasks = [queue for task in app.registry.values() if (queue := getattr(task, "queue", None))]
-    named = [settings.default_queue, *settings.queues, *of_tasks, *app.router.queues]
-    return list(dict.fromkeys(getattr(queue, "name", queue) for queue in named))
-
-
 def queues_for(app: Celery, settings: Settings, flags: Flags) -> list[str]:
     """Return the queues this worker serves. Without -Q, all that the project names, so that no job waits for nobody."""
-    declared = declared_queues(app, settings)
+    declared = declared_queues(app)
     for queue in flags.queues or ():
         hint = did_you_mean(queue, declared) if queue not in declared else ""
         if hint:

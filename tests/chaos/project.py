@@ -17,9 +17,9 @@ import msgspec
 
 from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.clock import SystemClock
-from celeriac.engine.job import Token
+from celeriac.engine.job import Job, Token
 from celeriac.engine.options import WorkerOptions
-from celeriac.engine.outcome import Outcome
+from celeriac.engine.outcome import Failure, Outcome
 from tests.chaos.ledger import Ledger
 
 ORDER = "CELERIAC_HARNESS"
@@ -66,6 +66,9 @@ class HarnessProject:
 
     def runner(self, **parts: Any) -> AttemptRunner:
         return AttemptRunner(self.registry, SystemClock(), **parts)
+
+    def follow_failure(self, job: Job, failure: Failure) -> Sequence[Job]:
+        return ()
 
     def started(self, role: str) -> None:
         self.ledger.write("process", role, os.getpid())

@@ -24,6 +24,8 @@ from tests.chaos.database import ALIAS, EFFECT
 from tests.chaos.ledger import Ledger
 
 GATE_LOOK = 0.005
+PACE = 0.1
+"""Seconds between two starts of the task ``paced``."""
 CODE = "code.py"
 """A file in the run's folder that a template imports: a test changes it to deploy another version of the project."""
 
@@ -52,6 +54,7 @@ class HarnessTask:
         acks_late: bool | None = None,
         autoretry_for: tuple[type[BaseException], ...] = (),
         transactional: bool = False,
+        apart: float = 0.0,
     ) -> None:
         self.name = function.__name__
         self.function = function
@@ -59,6 +62,7 @@ class HarnessTask:
         self.acks_late = acks_late
         self.autoretry_for = autoretry_for
         self.transactional = transactional
+        self.apart = apart
 
     def body(self) -> Callable[..., Any]:
         """Return what is called with the job's arguments."""
@@ -119,6 +123,7 @@ class Bodies:
             (self.hold_delivery, {}),
             (self.stamp, {"transactional": True}),
             (self.flaky, {"autoretry_for": (ValueError,)}),
+            (self.paced, {"apart": PACE}),
         ]
 
     def _gate(self, name: str) -> Path:
@@ -216,6 +221,9 @@ class Bodies:
     def version(self) -> str:
         """Return which version of the project's code this process has."""
         return VERSION
+
+    def paced(self) -> None:
+        """Do nothing, at most so often."""
 
     def flaky(self, failures: int) -> None:
         """Fail so often, then succeed."""

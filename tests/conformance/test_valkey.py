@@ -14,6 +14,7 @@ from celeriac.testing.conformance import (
     FencingSuite,
     LeaderSuite,
     NotifierSuite,
+    RateSuite,
     RescueSuite,
     StoreSuite,
 )
@@ -74,4 +75,8 @@ class TestMachine(MachineSuite):
 
 
 class TestLeader(LeaderSuite):
+    pass
+
+
+class TestRates(RateSuite):
     pass

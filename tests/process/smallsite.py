@@ -100,13 +100,13 @@ class Project:
         with (self.folder / "shop" / "tasks.py").open("a", encoding="utf-8") as tasks:
             tasks.write(text)
 
-    def start(self, *command: str, within: str = ".", **environment: str) -> Started:
-        self.started.append(Started(self, command, self.folder / within, environment))
+    def start(self, *command: str, within: str = ".", piped: bool = False, **environment: str) -> Started:
+        self.started.append(Started(self, command, self.folder / within, piped, environment))
         return self.started[-1]
 
-    def worker(self, *options: str, **environment: str) -> Started:
+    def worker(self, *options: str, piped: bool = False, **environment: str) -> Started:
         """Start a worker of one child, and wait until it is ready."""
-        worker = self.start("manage.py", "celeriac", "worker", "-c", "1", *options, **environment)
+        worker = self.start("manage.py", "celeriac", "worker", "-c", "1", *options, piped=piped, **environment)
         until(lambda: "Ctrl-C" in worker.printed(), worker)
         return worker
 
@@ -143,16 +143,26 @@ class Project:
 
 
 class Started:
-    """One command and what it prints, which goes to a file: a process that outlives it must not keep a pipe open."""
+    """One command and what it prints, which goes to a file: a process that outlives it must not keep a pipe open.
 
-    def __init__(self, project: Project, command: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
+    ``piped`` puts a pipe, and ``cat``, between the two.
+    """
+
+    def __init__(
+        self, project: Project, command: Sequence[str], folder: Path, piped: bool, environment: dict[str, str]
+    ) -> None:
         self.output = project.folder / f"output-{len(project.started)}"
-        with self.output.open("w") as output:
+        with self.output.open("w") as file:
+            cat = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file) if piped else None
+            output = cat.stdin if cat is not None else file
             self.process = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=folder, env={**project.environment, **environment}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True,
             )  # fmt: skip
+        self.cat = cat
+        if cat is not None and cat.stdin is not None:
+            cat.stdin.close()
 
     def printed(self) -> str:
         return self.output.read_text(encoding="utf-8", errors="replace")
@@ -185,6 +195,8 @@ class Started:
             process.kill()
         self.process.wait()
         psutil.wait_procs(family, timeout=PATIENCE)
+        if self.cat is not None:
+            self.cat.wait(PATIENCE)
 
 
 def until(condition: Callable[[], object], started: Started) -> None:

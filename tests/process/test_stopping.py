@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
@@ -30,6 +31,23 @@ def test_a_warm_stop_finishes_what_runs_and_returns_the_rest(bench: Bench, numbe
     assert {bench.record(id).state for id in rest} == {State.WAITING}
     assert {bench.record(id).charges for id in rest} == {0}
     assert len(bench.ledger.runs("start")) == 1
+    worker.await_gone()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("pool", ["prefork", "threads", "asyncio"])
+def test_a_signal_to_the_whole_process_group_stops_warm(sqlite_bench: Bench, pool: str, number: signal.Signals) -> None:
+    worker = sqlite_bench.start(pool=pool, concurrency=2)
+    tasks = ["ahold", "ahold"] if pool == "asyncio" else ["hold", "hold"]
+    running = [sqlite_bench.push(task, "end") for task in tasks]
+    for id in running:
+        sqlite_bench.ledger.await_start(id)
+    os.killpg(worker.pid, number)
+    wait_for(lambda: "Stopping" in worker.printed(), "the worker to hear of it")
+    sqlite_bench.open_gate("end")
+    assert worker.wait() == 0
+    assert [sqlite_bench.state(id) for id in running] == [State.SUCCEEDED, State.SUCCEEDED]
+    assert len(sqlite_bench.ledger.runs("start")) == 2
     worker.await_gone()
 
 
@@ -163,8 +181,6 @@ def test_code_that_breaks_after_the_template_died_is_waited_for(sqlite_bench: Be
     code.write_text("VERSION = 'old'\n")
     worker = sqlite_bench.start(concurrency=1)
     code.write_text("raise RuntimeError('half deployed')\n")
-    import os
-
     os.kill(worker.one("template"), signal.SIGKILL)
     wait_for(lambda: "half deployed" in worker.printed(), "the error")
     code.write_text("VERSION = 'whole'\n")

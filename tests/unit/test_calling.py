@@ -242,7 +242,7 @@ def test_an_option_of_the_task_may_be_changed_at_any_time(app: Celery, task: Any
         {"t": "mail"},
         {"t": {"queue": "mail"}},
         [("x", "no"), ("t", "mail")],
-        [{"x": "no"}, {"t*": "mail"}],
+        [{"x": "no"}, {"*": "mail"}],
         [lambda name, args, kwargs, options, task=None, **kw: "mail" if name == "t" else None],
         lambda name, *rest, **kw: {"queue": "mail"},
         [SimpleNamespace(route_for_task=lambda name, args, kwargs: "mail")],

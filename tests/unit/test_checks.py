@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.checks import CheckMessage, Error, Warning, run_checks  # noqa: A004 - Django's name
+from django.core.checks import CheckMessage, Error, Info, Warning, run_checks  # noqa: A004 - Django's name
 from django.db import connections
 
 from celeriac import checks
@@ -58,6 +58,11 @@ def test_an_unknown_name_of_celerys_is_a_warning_with_the_nearest_one(settings: 
     message = the_only(Warning, "celeriac.W001")
     assert message.msg.startswith("CELERY_TASK_TIME_LIMITS is not a setting that Celery or Celeriac knows")
     assert message.msg.endswith("Did you mean 'CELERY_TASK_TIME_LIMIT'?")
+
+
+def test_what_is_accepted_without_effect_is_told_and_no_warning(settings: Any) -> None:
+    settings.CELERYD_FORCE_EXECV = True
+    assert the_only(Info, "celeriac.I001").msg.startswith("CELERYD_FORCE_EXECV is not used: ")
 
 
 def test_each_mistake_has_a_message_of_its_own(settings: Any) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import celeriac
@@ -20,6 +21,8 @@ from celeriac.cli.main import main
 from celeriac.cli.worker import FLAGS, Flags, flags_of
 from celeriac.engine.errors import ImproperlyConfigured
 from celeriac.engine.options import WorkerOptions
+from celeriac.engine.worker import capacity
+from celeriac.engine.worker.capacity import MIB, Capacity
 from celeriac.worker import find_app, node_name, options_for, queues_for
 
 
@@ -62,6 +65,11 @@ def test_the_project_is_named_before_or_after_the_command(arguments: tuple[str, 
         (("--max-tasks-per-child", "100"), "max_tasks_per_child", 100),
         (("--max-memory-per-child=200000",), "max_memory_per_child", 200_000),
         (("--log-format", "json"), "log_format", "json"),
+        (("-f", "w.log"), "logfile", "w.log"),
+        (("--logfile=w.log",), "logfile", "w.log"),
+        (("--pidfile=w.pid",), "pidfile", "w.pid"),
+        (("--pidfile", ""), "pidfile", ""),
+        (("--force",), "force", True),
     ],
 )
 def test_an_option_of_celery_means_what_it_means_there(arguments: tuple[str, ...], name: str, value: Any) -> None:
@@ -401,6 +409,81 @@ def test_a_pool_of_celery_that_is_not_here_is_served_by_the_nearest_and_says_so(
 ) -> None:
     assert told(shop, "-P", asked).pool == pool
     assert f"--pool {asked}: Celeriac runs such tasks in its {pool} pool." in caplog.text
+
+
+SMALL = Capacity(cpus=4, free=1000 * MIB, child=200 * MIB)
+"""A machine whose memory holds five children, and two in half of it."""
+
+
+@pytest.fixture
+def small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity, "measure", lambda: SMALL)
+
+
+@pytest.mark.usefixtures("small_machine")
+def test_unless_told_a_worker_has_as_many_children_as_the_machine_bears(shop: Celery) -> None:
+    assert told(shop).concurrency == 2
+    assert told(shop, "-P", "threads").concurrency == capacity.usable_cpus()
+
+
+@pytest.mark.usefixtures("small_machine")
+def test_children_that_do_not_fit_are_refused_unless_forced(shop: Celery) -> None:
+    assert told(shop, "-c", "5").concurrency == 5
+    with pytest.raises(ImproperlyConfigured, match=r"-c 6 needs about 1,200 MiB .* 1,000 MiB are free, enough for -c 5\."):
+        told(shop, "-c", "6")
+    assert told(shop, "-c", "6", "--force").concurrency == 6
+    assert told(shop, "-c", "600", "-P", "threads").concurrency == 600
+
+
+@pytest.mark.usefixtures("small_machine")
+def test_a_setting_that_does_not_fit_is_warned_of(shop: Celery, caplog: pytest.LogCaptureFixture) -> None:
+    shop.conf.update(worker_concurrency=6)
+    assert told(shop).concurrency == 6
+    assert "CELERY_WORKER_CONCURRENCY is 6. -c 6 needs about 1,200 MiB" in caplog.text
+    caplog.clear()
+    assert told(shop, "--force").concurrency == 6
+    assert caplog.text == ""
+
+
+def test_while_its_children_run_a_worker_is_not_measured_again(shop: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity, "measure", lambda: Capacity(cpus=4, free=0, child=200 * MIB))
+    for arguments, children in (((), 3), (("-c", "3"), 3)):
+        running = msgspec.structs.replace(flags(*arguments), running=3)
+        assert options_for(shop, shop.settings, running).concurrency == children
+    shop.conf.update(worker_concurrency=5)
+    assert options_for(shop, shop.settings, msgspec.structs.replace(flags(), running=3)).concurrency == 5
+
+
+@pytest.mark.parametrize("command", ["worker", "up"])
+@pytest.mark.parametrize("option", ["-D", "--detach"])
+def test_detaching_is_answered_with_what_does_it_better_and_status_2(
+    command: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(command, option)
+    printed = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert f"celeriac {command} does not detach itself" in printed
+    assert "systemd" in printed
+    assert "Did you mean" not in printed
+
+
+@pytest.mark.parametrize(
+    ("hostname", "pattern", "path"),
+    [
+        ("mail@box.example.org", "/log/%n@%h-%d.log", "/log/mail@box.example.org-example.org.log"),
+        ("mail@box.example.org", "%p.pid", "mail@box.example.org.pid"),
+        ("mail@box", "/log/%n%I-%i.log", "/log/mail-0.log"),
+    ],
+)
+def test_the_names_of_files_are_made_of_the_workers(hostname: str, pattern: str, path: str) -> None:
+    given = flags("-n", hostname, "-f", pattern, "--pidfile", pattern)
+    assert given.log_file == given.pid_file == Path(path)
+
+
+def test_without_files_there_are_none() -> None:
+    assert (flags().log_file, flags().pid_file) == (None, None)
+    assert (flags("-f", "").log_file, flags("--pidfile", "").pid_file) == (None, None)
 
 
 def test_solo_is_one_job_at_a_time(shop: Celery) -> None:

@@ -70,7 +70,17 @@ def test_names_of_celery_3_resolve() -> None:
         from celery.decorators import task, periodic_task
         from celery.task import Task, task as same, periodic_task as also
         from celery.registry import tasks
+        from celery.task.schedules import crontab
+        from celery import task as decorator
         from datetime import timedelta
+
+        @decorator()
+        def with_brackets(): ...
+
+        @decorator
+        def bare(): ...
+
+        assert isinstance(bare, Task) and isinstance(with_brackets, Task) and crontab(minute=0).minute == 0
 
         @task(name="old")
         def old(x):
@@ -127,6 +137,25 @@ def test_what_is_not_here_is_an_error_that_says_so(statement: str, text: str) ->
             print(error)
     """
     assert text in run(program)
+
+
+def test_the_names_of_beat_can_be_imported_and_subclassed_and_a_scheduler_says_that_it_cannot_run() -> None:
+    program = """
+        from celery.beat import BeatLazyFunc, PersistentScheduler, ScheduleEntry, Scheduler
+        entry = ScheduleEntry("hourly", "shop.count", schedule=30, args=(1,), kwargs={"a": 2})
+        assert (entry.name, entry.task, entry.schedule.seconds) == ("hourly", "shop.count", 30.0)
+        assert (entry.args, entry.kwargs, entry.total_run_count) == ((1,), {"a": 2}, 0)
+        assert BeatLazyFunc(max, 3, 4)() == 4
+
+        class Mine(PersistentScheduler):
+            Entry = ScheduleEntry
+
+        try:
+            Mine(app=None)
+        except NotImplementedError as error:
+            print(error)
+    """
+    assert run(program).startswith("Mine cannot run: schedules do not run in this version of Celeriac.")
 
 
 def test_installing_twice_does_nothing() -> None:
@@ -192,3 +221,95 @@ def test_a_task_can_be_declared_and_called_without_any_settings() -> None:
         print(add(1, 2), add.name, add.apply((1, 2)).get())
     """
     assert run(program, install=False) == "3 __main__.add 3"
+
+
+# -- Django's apps ------------------------------------------------------------------------------------------------------------
+
+DJANGO = """
+    import django, sys
+    from django.apps import apps
+    from django.conf import settings
+
+    def load(*installed):
+        settings.configure(INSTALLED_APPS=list(installed))
+        django.setup()
+        return [config.name for config in apps.get_app_configs()]
+"""
+
+
+@pytest.mark.parametrize(
+    ("installed", "loaded"),
+    [
+        (["django.contrib.contenttypes"], ["django.contrib.contenttypes", "celeriac"]),
+        (["celeriac", "django.contrib.contenttypes"], ["celeriac", "django.contrib.contenttypes"]),
+        (["celeriac.apps.CeleriacConfig"], ["celeriac"]),
+        (["celery", "djkombu", "djcelery"], ["celery", "djkombu", "djcelery", "celeriac"]),
+    ],
+)
+def test_the_app_is_loaded_once_whether_or_not_it_is_installed(installed: list[str], loaded: list[str]) -> None:
+    assert run(f"{DJANGO}\n    print(load(*{installed!r}) == {loaded!r})") == "True"
+
+
+def test_a_call_that_comes_too_late_for_the_app_says_where_to_put_it(tmp_path: Path) -> None:
+    (tmp_path / "late").mkdir()
+    (tmp_path / "late" / "__init__.py").write_text(INSTALL)
+    program = f"""{DJANGO}
+    from celeriac.exceptions import ImproperlyConfigured
+    sys.path.insert(0, {str(tmp_path)!r})
+    try:
+        load("late")
+    except ImproperlyConfigured as error:
+        print(error)
+    """
+    assert "Call it in the __init__.py of the package that holds the settings" in run(program, install=False)
+    assert (
+        run(f"{DJANGO}\n    sys.path.insert(0, {str(tmp_path)!r})\n    print(load('celeriac', 'late')[1])", install=False)
+        == "late"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [
+        ("django_celery_beat", "django_celery_beat"),
+        ("django_celery_beat.apps.BeatConfig", "django_celery_beat"),
+        ("django_celery_results", "django_celery_results"),
+        ("django_celery_results.apps.CeleryResultConfig", "django_celery_results"),
+        ("kombu.transport.django", "kombu.transport.django"),
+    ],
+)
+def test_an_installed_companion_is_left_aside(entry: str, name: str, tmp_path: Path) -> None:
+    package = tmp_path.joinpath(*name.split("."))
+    package.mkdir(parents=True)
+    for folder in (package, *package.parents):
+        if folder == tmp_path:
+            break
+        (folder / "__init__.py").write_text("")
+    for module in ("models.py", "apps.py", "admin.py", "tasks.py"):
+        (package / module).write_text("raise RuntimeError('the real one was imported')")
+    program = f"""{DJANGO}
+    sys.path.insert(0, {str(tmp_path)!r})
+    assert load({entry!r}) == [{name!r}, "celeriac"]
+    celeriac.current_app.autodiscover_tasks(lambda: settings.INSTALLED_APPS, force=True)
+    print(list(apps.get_app_config({name.rpartition(".")[2]!r}).get_models()))
+    """
+    assert run(program) == "[]"
+
+
+def test_djcelerys_loader_is_set_up_while_the_settings_are_read() -> None:
+    assert run("import djcelery; djcelery.setup_loader(); print('django.db' in __import__('sys').modules)") == "False"
+
+
+def test_the_installed_celerys_own_command_is_answered_with_ours(tmp_path: Path) -> None:
+    for name in ("celery", "proj"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "celery" / "__init__.py").write_text("")
+    (tmp_path / "celery" / "__main__.py").write_text("import proj")
+    (tmp_path / "proj" / "__init__.py").write_text(INSTALL)
+    ended = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "proj", "worker"], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        check=False, env={"PYTHONPATH": str(ROOT / "src"), "PATH": ""},
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert "celery was imported already, from" in ended.stderr
+    assert ended.stderr.rstrip().endswith("start Celeriac's: celeriac -A <project> worker")

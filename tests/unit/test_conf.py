@@ -58,6 +58,8 @@ def read(own: Any = None, **values: Any) -> Reading:
         ("CELERY_BEAT_SCHEDULE", "beat_schedule", {}, {}),
         ("CELERY_TIMEZONE", "timezone", "Europe/Berlin", "Europe/Berlin"),
         ("CELERY_REDIRECT_STDOUTS", "redirect_stdouts", False, False),
+        ("CELERY_REDIRECT_STDOUTS_LEVEL", "redirect_stdouts_level", "info", "INFO"),
+        ("CELERY_WORKER_REDIRECT_STDOUTS_LEVEL", "redirect_stdouts_level", 30, "WARNING"),
         ("CELERY_TASK_DEFAULT_PRIORITY", "default_priority", None, 0),
     ],
 )
@@ -91,6 +93,11 @@ def test_a_namespace_is_taken_off() -> None:
         ("CELERY_WORKER_CONCURRENCY", True, "expected a whole number"),
         ("CELERY_WORKER_CONCURRENCY", 2.5, "expected a whole number"),
         ("CELERY_TASK_ALWAYS_EAGER", "maybe", "expected True or False"),
+        (
+            "CELERY_WORKER_REDIRECT_STDOUTS_LEVEL",
+            "warn1ng",
+            "expected a log level such as WARNING or INFO. Did you mean 'WARNING'?",
+        ),
         ("CELERY_TASK_TIME_LIMIT", -1, "expected a number of seconds"),
         ("CELERY_TASK_TIME_LIMIT", float("inf"), "expected a number of seconds"),
         ("CELERY_TASK_DEFAULT_PRIORITY", 500, "from -100 to 100"),
@@ -150,7 +157,7 @@ def test_settings_of_celery_without_use_here_are_accepted_and_some_explained() -
     for text in ("CELERY_TASK_REJECT_ON_WORKER_LOST is not used", "(redis://h/1) is not used", "not run", "at least once"):
         assert text in notes
     assert "secret" not in notes
-    assert len(reading.notes) == 4
+    assert len(reading.notes) == 6
 
 
 # -- app.conf --------------------------------------------------------------------------------------------------------------

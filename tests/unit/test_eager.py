@@ -9,6 +9,7 @@ import pytest
 from celeriac import progress, shared_task
 from celeriac.app import Celery
 from celeriac.eager import MOST_ATTEMPTS
+from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.brokers.memory import MemoryBroker
 from celeriac.engine.request import current_request
 from celeriac.exceptions import Ignore, Reject, TaskRevokedError
@@ -141,6 +142,79 @@ def test_tasks_inside_tasks_run_inside(app: Celery) -> None:
     id, eager, parent, seen = outer.delay().get()
     assert (eager, parent, seen) == (True, id, id)
     assert current_request.get() is None
+
+
+def test_waiting_for_another_inside_a_task_is_refused_here_too(app: Celery) -> None:
+    inner = app.task(name="inner")(lambda: 1)
+    outer = app.task(name="outer")(lambda: inner.delay().get())
+    with pytest.raises(RuntimeError, match=r"result\.get\(\) within a task"):
+        outer.delay().get()
+    app.conf.task_eager_propagates = True
+    app.task(name="fine")(lambda: inner.delay().state).delay()
+
+
+@pytest.mark.parametrize("where", ["task", "call", "setting"])
+def test_a_result_that_a_worker_would_not_keep_is_none(app: Celery, where: str) -> None:
+    app.conf.task_ignore_result = where == "setting"
+    task = app.task(name="t", **({"ignore_result": True} if where == "task" else {}))(lambda: 42)
+    result = task.apply_async(**({"ignore_result": True} if where == "call" else {}))
+    assert (result.get(), result.result, result.state) == (None, None, "SUCCESS")
+    assert task.apply_async(ignore_result=False).get() == 42
+    assert task.apply().get() == 42, "apply() asks for the value itself"
+
+
+def test_neither_time_limits_nor_delays_nor_rate_limits_apply(app: Celery) -> None:
+    app.conf.update(task_time_limit=0.001, task_soft_time_limit=0.001)
+
+    @app.task(name="t", rate_limit="1/h")
+    def slow() -> int:
+        return sum(1 for _ in range(200_000))
+
+    results = [slow.apply_async(countdown=3600) for _ in range(2)]
+    assert [result.get() for result in results] == [200_000, 200_000]
+
+
+def test_a_link_gets_the_result_and_an_error_link_the_error(app: Celery) -> None:
+    seen: list[Any] = []
+
+    @app.task(name="tell")
+    def tell(request: Any, error: Any, traceback: Any) -> None:
+        seen.append((request.id, type(error), "ZeroDivisionError" in traceback))
+
+    twice = app.task(name="twice")(lambda n: seen.append(n * 2))
+    app.task(name="one")(lambda: 21).apply_async(link=twice.s())
+    bad = app.task(name="bad")(lambda: 1 / 0).apply_async(link_error=tell.s())
+    assert seen == [42, (bad.id, ZeroDivisionError, True)]
+
+
+def test_by_default_an_eager_job_leaves_no_record(app: Celery, broker: MemoryBroker) -> None:
+    assert broker.get(app.task(lambda: 1).delay().id) is None
+
+
+def test_an_eager_job_leaves_a_record_where_that_is_asked_for(app: Celery, broker: MemoryBroker) -> None:
+    app.conf.task_store_eager_result = True
+    good = app.task(name="good")(lambda n: n + 1).delay(1)
+    bad = app.task(name="bad", autoretry_for=(ZeroDivisionError,), max_retries=2)(lambda: 1 / 0).delay()
+    stored = app.AsyncResult(good.id)
+    assert (stored.state, stored.get(), stored.name, stored.args) == ("SUCCESS", 2, "good", [1])
+    stored = app.AsyncResult(bad.id)
+    assert (stored.state, stored.retries, "ZeroDivisionError" in (stored.traceback or "")) == ("FAILURE", 2, True)
+    assert broker.claim(["celery"], 5, enrolled(broker)) == []
+
+
+def test_a_task_decides_for_itself_whether_it_leaves_a_record_and_an_ignored_result_leaves_none(
+    app: Celery, broker: MemoryBroker
+) -> None:
+    assert broker.get(app.task(name="kept", store_eager_result=True)(lambda: 1).delay().id) is not None
+    app.conf.task_store_eager_result = True
+    assert broker.get(app.task(name="not", store_eager_result=False)(lambda: 1).delay().id) is None
+    assert broker.get(app.task(name="ignored", ignore_result=True)(lambda: 1).delay().id) is None
+
+
+def enrolled(broker: MemoryBroker) -> str:
+    broker.join(WorkerInfo(id="w", name="w", host="h", pid=1, pool="solo", concurrency=1, queues=["celery"]), 1e9)
+    broker.enrol("w", "c")
+    return "c"
 
 
 def test_progress_is_kept_on_the_result(app: Celery) -> None:

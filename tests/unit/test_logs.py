@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from celeriac.engine.job import Job
+from celeriac.engine.errors import ImproperlyConfigured
 from celeriac.engine.request import Request, current_request
 from celeriac.engine.worker.logs import JSONFormatter, PlainFormatter, configure, escape
 
@@ -77,8 +79,28 @@ def test_an_id_that_a_caller_chose_cannot_forge_a_line() -> None:
 
 def test_a_traceback_keeps_its_lines() -> None:
     line = PlainFormatter().format(record("failed", exc_info=an_error("no string")))
-    assert "\nTraceback (most recent call last):\n" in line
-    assert line.endswith("\nValueError: no string")
+    assert "\n  | Traceback (most recent call last):\n" in line
+    assert line.endswith("\n  | ValueError: no string")
+
+
+@pytest.mark.parametrize("breaker", ["\n", "\r", "\r\n", "\x0b", "\x85", "\u2028", "\x1b[1A\x1b[2K"])
+def test_an_error_cannot_imitate_a_line_of_the_worker(breaker: str) -> None:
+    forged = record("failed", exc_info=an_error(f"oops{breaker}{FORGED}"))
+    forged.stack_info = f"Stack (most recent call last):{breaker}{FORGED}"
+    first, *below = PlainFormatter().format(forged).splitlines()
+    assert first.endswith(",250 WARNING 4711 failed")
+    assert len(below) > 4
+    assert {line[:4] for line in below} == {"  | "}
+    assert all(line.isprintable() for line in below)
+
+
+def test_what_another_handler_made_of_a_traceback_is_neither_shown_nor_changed() -> None:
+    shared = record("failed", exc_info=an_error("no string"))
+    shared.exc_text = f"ValueError: no string\n{FORGED}"
+    assert FORGED not in PlainFormatter().format(shared)
+    assert shared.exc_text == f"ValueError: no string\n{FORGED}"
+    shared.exc_info = None  # as a record that came through a queue has it
+    assert f"\n  | {FORGED.splitlines()[1]}" in PlainFormatter().format(shared)
 
 
 @given(TEXTS, TEXTS, TEXTS)
@@ -117,6 +139,27 @@ def test_a_json_line_holds_the_whole_traceback() -> None:
 def test_a_json_line_is_written_for_a_file_name_that_is_not_utf_8() -> None:
     line = JSONFormatter().format(record("no such file: %s", "caf\udce9"))
     assert json.loads(line.encode())["message"] == "no such file: caf\udce9"
+
+
+def test_a_json_line_stays_readable_beside_such_a_file_name() -> None:
+    assert "文件 caf" in JSONFormatter().format(record("文件 %s", "caf\udce9"))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "message", "shown"),
+    [
+        ("utf-8", "é 数 🍵", "é 数 🍵"),
+        ("UTF8", "é 数 🍵", "é 数 🍵"),
+        ("cp936", "é 数", "é 数"),
+        ("cp936", "数 🍵", r"\u6570 \ud83c\udf75"),
+        ("latin-1", "é", "é"),
+        ("ascii", "é 🍵", r"\u00e9 \ud83c\udf75"),
+    ],
+)
+def test_what_a_console_cannot_show_is_escaped_as_json_has_it(encoding: str, message: str, shown: str) -> None:
+    line = JSONFormatter(encoding).format(record("%s", message))
+    assert f'"{shown}"' in line
+    assert json.loads(line.encode(encoding).decode(encoding))["message"] == message
 
 
 @given(TEXTS, TEXTS, TEXTS)
@@ -161,3 +204,15 @@ def test_the_log_goes_to_standard_error(root: logging.Logger, capsys: pytest.Cap
     printed = capsys.readouterr()
     assert printed.err.endswith(" here\n")
     assert printed.out == ""
+
+
+def test_the_log_goes_to_a_file_where_one_is_named(root: logging.Logger, tmp_path: Path) -> None:
+    configure("INFO", "json", file=tmp_path / "w.log")
+    logging.getLogger("shop").info("数")
+    root.handlers[0].close()
+    assert json.loads((tmp_path / "w.log").read_text(encoding="utf-8"))["message"] == "数"
+
+
+def test_a_file_that_cannot_be_written_is_named_with_the_reason(root: logging.Logger, tmp_path: Path) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"--logfile .*none/w\.log: .* No such file or directory\. Make its folder"):
+        configure("INFO", file=tmp_path / "none" / "w.log")

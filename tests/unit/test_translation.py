@@ -78,7 +78,7 @@ def test_no_function_takes_an_f_string_to_be_translated() -> None:
         f"{path}:{node.lineno}"
         for path in sorted(translations.PACKAGE.rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_" and isinstance(node.args[:1], list)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_"
         if node.args and isinstance(node.args[0], ast.JoinedStr)
     ]
     assert not wrong
@@ -126,3 +126,24 @@ def test_the_admin_reads_the_same_catalogue() -> None:
     with django_translation.override("zh-hans"):
         assert str(Job._meta.verbose_name) == "任务"
         assert str(Job.State.PARKED.label) == "已搁置"
+
+
+def test_no_function_that_shows_a_text_has_another_use_for_the_underscore() -> None:
+    wrong = [
+        f"{path.relative_to(translations.PACKAGE)}:{function.lineno} {function.name}"
+        for path in sorted(translations.PACKAGE.rglob("*.py"))
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        if translations_in(function) and "_" in names_bound_in(function)
+    ]
+    assert not wrong, "there, _ is not gettext: call the other thing __, or by a name of its own"
+
+
+def translations_in(function: ast.AST) -> list[ast.Call]:
+    return [node for node in ast.walk(function) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_"]
+
+
+def names_bound_in(function: ast.AST) -> set[str]:
+    nodes = list(ast.walk(function))
+    arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return arguments | {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}

@@ -25,7 +25,7 @@ for package in ("psutil", "rich.console", "aiosmtpd.controller", "psycopg"):
 MODULES = frozenset({"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"})
 OF_OS = (
     "fork forkpty register_at_fork getuid geteuid getgid getegid killpg getpgid getpgrp setpgid setpgrp setsid set_blocking"
-    " sysconf uname getloadavg sched_getaffinity pipe2 mkfifo chown nice wait wait3 wait4 waitid WNOHANG memfd_create eventfd"
+    " sysconf uname getloadavg sched_getaffinity pipe2 mkfifo chown nice wait wait3 wait4 waitid memfd_create eventfd"
 )
 OF_SOCKET = "AF_UNIX send_fds recv_fds CMSG_LEN CMSG_SPACE SCM_RIGHTS"
 OF_SIGNAL = "alarm setitimer getitimer ITIMER_REAL pause pthread_kill pthread_sigmask sigwait siginterrupt"

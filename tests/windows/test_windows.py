@@ -124,17 +124,18 @@ def printed_until(process: subprocess.Popen[str], text: str) -> str:
 
 
 def test_the_interpreter_lacks_what_it_should(windows: Windows) -> None:
-    code = "import os, socket, sys, signal; print([hasattr(*a) for a in [(os, 'fork'), (socket, 'AF_UNIX'), (signal, 'SIGHUP')]])"
-    assert windows.run("-c", code).stdout == "[False, False, False]\n"
+    code = "import os, socket, signal; print(hasattr(os, 'fork'), hasattr(socket, 'AF_UNIX'), hasattr(signal, 'SIGHUP'))"
+    assert windows.run("-c", code).stdout == "False False False\n"
     assert "No module named 'fcntl'" in windows.run("-c", "import fcntl").stderr
 
 
 def test_every_module_can_be_imported(windows: Windows) -> None:
     code = """
 import importlib, pkgutil, celeriac
-found = [module.name for module in pkgutil.walk_packages(celeriac.__path__, "celeriac.") if not module.name.endswith("__main__")]
+found = [module.name for module in pkgutil.walk_packages(celeriac.__path__, "celeriac.")]
 for name in found:
-    importlib.import_module(name)
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
 print(len(found))"""
     assert int(windows.shell(code)) > 100
 

@@ -38,6 +38,8 @@ class Registering(Configured):
         self._task_class = task_class
         self._discoveries: list[Discovery] = []
         self._plans: dict[str, Plan] = {}
+        self.met_queues: set[str] = set()
+        """The queues that jobs were enqueued to, in this process and with the settings of now: see ``queues.meet``."""
         self._lock = threading.RLock()
 
     @property
@@ -46,6 +48,7 @@ class Registering(Configured):
 
     def _configured(self, settings: Settings) -> None:
         self._plans.clear()
+        self.met_queues.clear()
         if self.finalized:
             self._prepare(self.tasks.values(), settings)
 

@@ -8,6 +8,7 @@ import sys
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.translation import gettext as _
+from celeriac.engine.translation import take_language_from
 
 WIDTH = 110
 
@@ -46,5 +47,6 @@ def shortened(names: list[str]) -> str:
 
 
 def announce(options: WorkerOptions, info: WorkerInfo) -> None:
-    """Print the text."""
+    """Print the text, and speak the project's language from here on."""
+    take_language_from(lambda: options.language)
     print("\n".join(lines(options, info)), file=sys.stderr, flush=True)  # noqa: T201 - meant for the person who started it

@@ -13,13 +13,15 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from celeriac.engine.translation import gettext as _
+
 EXIT_TAKEN = 1
 _MARK = "-m celeriac"
 
 
 def install_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("--into", type=Path, metavar="FOLDER", help="where to write it (where the command 'celeriac' is)")
+    parser.add_argument("--into", type=Path, metavar="FOLDER", help=_("where to write it (where the command 'celeriac' is)"))
 
 
 def run_install_as_celery(options: argparse.Namespace) -> int:
@@ -27,12 +29,14 @@ def run_install_as_celery(options: argparse.Namespace) -> int:
     command = (options.into or Path(sysconfig.get_path("scripts"))) / ("celery.cmd" if os.name == "nt" else "celery")
     if _is_taken(command):
         sys.stderr.write(
-            f"{command} belongs to another program, probably to Celery itself. Uninstall it: pip uninstall celery\n"
+            _("{command} belongs to another program, probably to Celery itself. Uninstall it: pip uninstall celery\n").format(
+                command=command
+            )
         )
         return EXIT_TAKEN
     command.write_text(_script(), encoding="utf-8")
     command.chmod(0o755)
-    sys.stdout.write(f"{command} starts Celeriac now.\n")
+    sys.stdout.write(_("{command} starts Celeriac now.\n").format(command=command))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""``--autoreload``: an outer process that runs the worker and has it load changed code when a Python file of the project changes.
+"""``--autoreload``: an outer process that runs the worker, and has it load the code anew when a file of the project changes.
 
 It looks at the files' times once a second. On HUP the worker loads the changed code in a new template; if that fails, it goes
 on with the old. A worker of one process, which cannot do that, is stopped and started anew.

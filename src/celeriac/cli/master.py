@@ -1,4 +1,4 @@
-"""``python -m celeriac.cli.master``: the master, or a worker of one process, in a fresh interpreter, by the flags in the environment."""
+"""``python -m celeriac.cli.master``: a worker in a fresh interpreter, by the flags in the environment."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from celeriac.engine.translation import gettext as _
+
 if TYPE_CHECKING:
     from celeriac.migrating import Report
 
@@ -19,11 +21,11 @@ def migrate_options(parser: argparse.ArgumentParser) -> None:
     steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
     check = steps.add_parser(
         "check",
-        help="read a project's settings, code and start scripts; say what differs, has no effect or is not supported",
-        description="Reads files and runs none of them. Exit status: 0, or 1 where something is not supported.",
+        help=_("read a project's settings, code and start scripts; say what differs, has no effect or is not supported"),
+        description=_("Reads files and runs none of them. Exit status: 0, or 1 where something is not supported."),
     )
-    check.add_argument("path", nargs="?", type=Path, default=Path(), metavar="PATH", help="the project's folder (this one)")
-    check.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    check.add_argument("path", nargs="?", type=Path, default=Path(), metavar="PATH", help=_("the project's folder (this one)"))
+    check.add_argument("--json", action="store_true", help=_("print one JSON object instead of text"))
 
 
 def run_migrate(options: argparse.Namespace) -> int:

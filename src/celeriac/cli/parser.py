@@ -37,15 +37,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False, add_help=False, formatter_class=Help)
+        self.given: list[str] = []
+        """The whole command line, for whoever looks for the word that was mistyped."""
         self._positionals.title, self._optionals.title = _("commands"), _("options")
         self.add_argument("-h", "--help", action="help", help=_("show this help and exit"))
-
-    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Return what was parsed. Exits with status 2 where something is left over."""
-        options, left = self.parse_known_args(args, namespace)
-        if left:
-            self.error(_("unrecognized arguments: {words}").format(words=" ".join(left)))
-        return options
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and what was probably meant; exit with status 2."""
@@ -59,17 +54,17 @@ class Parser(argparse.ArgumentParser):
         """Refuse what is not one of the action's choices."""
         if action.choices is not None and value not in action.choices:
             known = [str(choice) for choice in action.choices]
+            # The value of an option that does not exist is taken for a command.
+            hint = did_you_mean(value, known) or self._nearest(" ".join(self.given))
             text = _("invalid choice: {value!r} (choose from {known}).{hint}")
-            raise argparse.ArgumentError(
-                action, text.format(value=value, known=", ".join(map(repr, known)), hint=did_you_mean(value, known))
-            )
+            raise argparse.ArgumentError(action, text.format(value=value, known=", ".join(map(repr, known)), hint=hint))
 
     def _nearest(self, message: str) -> str:
         known = self._options()
         wrong = message.partition(": ")[2] if message.startswith("argument ") else message
         for word in wrong.translate(SEPARATORS).split():
-            if word.startswith("-"):
-                hint = did_you_mean(word.partition("=")[0], [name for name in known if name != word])
+            if word.startswith("-") and word not in known:
+                hint = did_you_mean(word.partition("=")[0], known)
                 if hint:
                     return hint
         return ""
@@ -196,6 +191,10 @@ def worker_options(parser: argparse.ArgumentParser) -> None:
 
 def parse(arguments: Sequence[str] | None, program: str) -> argparse.Namespace:
     """Return the parsed command line. Exits with status 2 on an error, 0 after ``--help``."""
-    options = build(program).parse_args(sys.argv[1:] if arguments is None else list(arguments))
+    parser = build(program)
+    parser.given = sys.argv[1:] if arguments is None else list(arguments)
+    options, left = parser.parse_known_args(parser.given)
+    if left:
+        parser.error(_("unrecognized arguments: {words}").format(words=" ".join(left)))
     options.app = getattr(options, "app_after", None) or options.app
     return options

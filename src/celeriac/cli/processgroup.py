@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGBREAK") if hasattr(signal, name))
-"""What asks a process to stop. BREAK (Ctrl-Break) is Windows' own, and the one that reaches a process in another group there."""
+"""What asks a process to stop. BREAK is Windows' own (Ctrl-Break), and the one that reaches another group there."""
 
 
 def on_stop(act: Callable[[], object]) -> None:
@@ -22,7 +22,9 @@ def on_stop(act: Callable[[], object]) -> None:
         signal.signal(number, lambda *_: act())
 
 
-def start(command: Sequence[str], env: Mapping[str, str] | None = None, output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+def start(
+    command: Sequence[str], env: Mapping[str, str] | None = None, output: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
     """Start ``command`` in a group of its own. ``output`` takes what it prints, errors too."""
     errors = subprocess.STDOUT if output is not None else None
     if sys.platform == "win32":

@@ -95,7 +95,7 @@ def run_worker(options: argparse.Namespace) -> int:
 
 
 def has_master(flags: Flags) -> bool:
-    """Return whether the worker is a family of processes. Where none can be forked (Windows), it is one process with threads."""
+    """Return whether the worker is a family of processes. Where none can be forked (Windows), it is one with threads."""
     return HAS_FORK and flags.pool != "solo"
 
 

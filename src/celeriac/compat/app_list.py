@@ -9,6 +9,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 
 from celeriac.engine.errors import ImproperlyConfigured
+from celeriac.engine.translation import gettext as _
 
 NAME = "celeriac"
 
@@ -21,8 +22,11 @@ def add_when_apps_are_loaded() -> None:
     """
     if apps.loading and not _named(_installed()):
         raise ImproperlyConfigured(
-            "install_as_celery() was called after Django began to load the apps of INSTALLED_APPS, and 'celeriac' is not one"
-            " of them. Call it in the __init__.py of the package that holds the settings, or add 'celeriac' to INSTALLED_APPS."
+            _(
+                "install_as_celery() was called after Django began to load the apps of INSTALLED_APPS, and 'celeriac'"
+                " is not one of them. Call it in the __init__.py of the package that holds the settings, or add"
+                " 'celeriac' to INSTALLED_APPS."
+            )
         )
     vars(apps)["populate"] = partial(_populate, apps.populate)
 
@@ -40,4 +44,4 @@ def _named(entries: Iterable[Any]) -> bool:
 def _installed() -> Iterable[Any]:
     from django.conf import settings  # settled by now: the apps are being loaded
 
-    return settings.INSTALLED_APPS  # type: ignore[no-any-return]  # Django's stubs leave a setting untyped
+    return settings.INSTALLED_APPS

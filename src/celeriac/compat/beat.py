@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from celeriac.engine.translation import gettext as _
+from celeriac.exceptions import NotInThisVersion
 from celeriac.schedules import maybe_schedule
 
 
@@ -44,9 +47,11 @@ class Scheduler:
     Entry = ScheduleEntry
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError(
-            f"{type(self).__name__} cannot run: schedules do not run in this version of Celeriac. Until they do, let cron or a"
-            " systemd timer call the tasks' .delay()."
+        raise NotInThisVersion(
+            _(
+                "{name__} cannot run: schedules do not run in this version of Celeriac. Until they do, let cron or a"
+                " systemd timer call the tasks' .delay()."
+            ).format(name__=type(self).__name__)
         )
 
 
@@ -58,12 +63,11 @@ class BeatLazyFunc:
     """An argument of an entry that is computed when the entry is due."""
 
     def __init__(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        self._func = func
-        self._func_params = {"args": args, "kwargs": kwargs}
+        self._compute = partial(func, *args, **kwargs)
 
     def __call__(self) -> Any:
         return self.delay()
 
     def delay(self) -> Any:
         """Compute it."""
-        return self._func(*self._func_params["args"], **self._func_params["kwargs"])
+        return self._compute()

@@ -6,25 +6,27 @@ from collections.abc import Mapping
 
 from django.apps import AppConfig
 
+from celeriac.engine.translation import gettext_noop as _
+
 REPLACEMENTS: Mapping[str, str] = {
-    "djcelery": (
+    "djcelery": _(
         "Celeriac has what it did: 'manage.py celery' starts the worker, and results are kept with their jobs. Its tables stay"
         " as they are and are read no more."
     ),
-    "django_celery_beat": (
+    "django_celery_beat": _(
         "Schedules do not run in this version of Celeriac. Its tables and the rows in them stay as they are; until schedules"
         " run, let cron or a systemd timer call the tasks' .delay()."
     ),
-    "django_celery_results": (
+    "django_celery_results": _(
         "Celeriac keeps results with their jobs, in the same database: read them with AsyncResult(id), or as"
         " celeriac.models.Job. Its tables stay as they are and are written no more."
     ),
-    "kombu.transport.django": (
+    "kombu.transport.django": _(
         "Celeriac keeps the queue in the project's database itself. Its tables stay as they are; jobs that wait in them do not"
         " run."
     ),
-    "djkombu": "Celeriac keeps the queue in the project's database itself.",
-    "celery": "The app that finds your tasks is 'celeriac'.",
+    "djkombu": _("Celeriac keeps the queue in the project's database itself."),
+    "celery": _("The app that finds your tasks is 'celeriac'."),
 }
 """App -> what there is instead. An app of these names is empty under ``install_as_celery()``, even where the real one is
 installed: the real ones need parts of Celery that are not here."""

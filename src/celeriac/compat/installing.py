@@ -15,6 +15,7 @@ from celeriac.compat.app_list import add_when_apps_are_loaded
 from celeriac.compat.companions import REPLACEMENTS
 from celeriac.compat.modules import CELERY_VERSION, COMPANIONS, KOMBU, MODULES, PACKAGES, WHOLE, WORKFLOWS
 from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
+from celeriac.engine.translation import gettext as _
 
 _HERE = Path(__file__).parent
 
@@ -31,9 +32,11 @@ def install_as_celery() -> None:
         return
     if present is not None:
         raise ImproperlyConfigured(
-            f"celery was imported already, from {getattr(present, '__file__', 'somewhere')}. Call celeriac.install_as_celery()"
-            " before anything imports celery: at the top of the project's __init__.py, or of manage.py. If it was the installed"
-            " Celery's own command that did it, start Celeriac's: celeriac -A <project> worker"
+            _(
+                "celery was imported already, from {present}. Call celeriac.install_as_celery() before anything"
+                " imports celery: at the top of the project's __init__.py, or of manage.py. If it was the installed"
+                " Celery's own command that did it, start Celeriac's: celeriac -A <project> worker"
+            ).format(present=getattr(present, "__file__", "somewhere"))
         )
     if not any(isinstance(finder, StandIn) for finder in sys.meta_path):
         add_when_apps_are_loaded()
@@ -64,8 +67,16 @@ class StandInModule(ModuleType):
             below = f"{self.__name__}.{name}"
             return importlib.import_module(below)
         if name in WORKFLOWS:
-            raise AttributeError(f"{self.__name__}.{name} belongs to workflows, and these are not in this version of Celeriac.")
-        raise AttributeError(f"Celeriac's {self.__name__} has no {name!r}.{did_you_mean(name, self._known())}")
+            raise AttributeError(
+                _("{name__}.{name} belongs to workflows, and these are not in this version of Celeriac.").format(
+                    name__=self.__name__, name=name
+                )
+            )
+        raise AttributeError(
+            _("Celeriac's {name__} has no {name!r}.{hint}").format(
+                name__=self.__name__, name=name, hint=did_you_mean(name, self._known())
+            )
+        )
 
     def _known(self) -> list[str]:
         return [*self._names, *(dir(self._whole) if self._whole is not None else ())]
@@ -95,7 +106,9 @@ class StandIn(MetaPathFinder, Loader):
         if fullname in self._modules:
             return self._spec(fullname)
         raise ModuleNotFoundError(
-            f"Celeriac stands in for {self._package} in this process, and has no {fullname}.{self._instead(fullname)}",
+            _("Celeriac stands in for {package} in this process, and has no {fullname}.{fullname_2}").format(
+                package=self._package, fullname=fullname, fullname_2=self._instead(fullname)
+            ),
             name=fullname,
         )
 

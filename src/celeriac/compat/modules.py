@@ -44,6 +44,11 @@ MODULES: Mapping[str, Mapping[str, str]] = {
     "celery.contrib": {},
     "celery.contrib.django": {},
     "celery.contrib.django.task": {"DjangoTask": "celeriac.task:Task"},
+    "celery.contrib.pytest": {},
+    "celery.contrib.testing": {},
+    "celery.contrib.testing.app": {"TestApp": "celeriac.testing.app:TestApp", "Trap": "celeriac.testing.app:Trap"},
+    "celery.contrib.testing.tasks": {"ping": "celeriac.testing.tasks:ping"},
+    "celery.contrib.testing.worker": {"start_worker": "celeriac.testing.worker:start_worker"},
     "celery.decorators": _DECORATORS,
     "celery.exceptions": {},
     "celery.local": {"Proxy": "celeriac.local:Proxy", "maybe_evaluate": "celeriac.local:maybe_evaluate"},
@@ -89,6 +94,7 @@ COMPANIONS: Mapping[str, Mapping[str, str]] = {
 """The same for Celery's Django apps, whether or not the real ones are installed."""
 
 WHOLE: Mapping[str, str] = {
+    "celery.contrib.pytest": "celeriac.testing.pytest",
     "celery.exceptions": "celeriac.exceptions",
     "celery.signals": "celeriac.signals",
     "celery.states": "celeriac.states",

@@ -10,8 +10,9 @@ from celeriac.engine.translation import gettext as _
 DEFAULT = "django://default"
 
 CELERYS = frozenset({
-    "amqp", "amqps", "azureservicebus", "azurestoragequeues", "confluentkafka", "consul", "etcd", "filesystem", "gcpubsub", "kafka",
-    "librabbitmq", "mongodb", "pgmq", "pyamqp", "pyro", "qpid", "redis", "rediss", "sentinel", "sqla", "sqlalchemy", "sqs", "zookeeper",
+    "amqp", "amqps", "azureservicebus", "azurestoragequeues", "confluentkafka", "consul", "etcd", "filesystem", "gcpubsub",
+    "kafka", "librabbitmq", "mongodb", "pgmq", "pyamqp", "pyro", "qpid", "redis", "rediss", "sentinel", "sqla", "sqlalchemy",
+    "sqs", "zookeeper",
 })  # fmt: skip
 """What the URLs of Celery's brokers begin with."""
 

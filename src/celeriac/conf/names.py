@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from celeriac.engine.translation import gettext_noop as _
+
 USED: Mapping[str, str] = {
     "broker_url": "broker_url",
     "result_backend": "result_backend",
@@ -16,6 +18,7 @@ USED: Mapping[str, str] = {
     "task_default_priority": "default_priority",
     "task_always_eager": "always_eager",
     "task_eager_propagates": "eager_propagates",
+    "task_store_eager_result": "store_eager_result",
     "task_ignore_result": "ignore_result",
     "task_track_started": "track_started",
     "task_acks_late": "acks_late",
@@ -49,21 +52,21 @@ class Unused(NamedTuple):
     why: str = ""
 
 
-_LEASES = "a job whose process dies runs again at once, and whoever runs a job holds a lease that is renewed while it lives."
-_LATER = "it has no effect in this version."
-_JSON = "arguments and results are JSON."
-_SIZE = "what is kept is not compressed; CELERIAC['MAX_PAYLOAD_BYTES'] limits its size."
-_DATABASE = "jobs are kept in the project's database, and there is no message broker to connect to."
-_RESULTS = "results are kept with their jobs, in the project's database."
-_BY_NAME = "a job goes to its queue by the queue's name alone."
-_EVENTS = "no events are sent: the database knows the state of every job."
-_CONTROL = "workers are told what to do through the database."
-_ROOM = "a worker claims what it has room for, and gives back what waits behind a slow job."
-_PARTS = "this is a part of Celery's own worker."
-_BEAT = "schedules do not run in this version."
-_STOP = "on TERM a worker always finishes what runs and gives the rest back."
-_LOG = "--loglevel and --logfile of the command say it."
-_MAIL = "failures are logged and kept; to be told by e-mail, connect to the signal task_failure."
+_LEASES = _("a job whose process dies runs again at once, and whoever runs a job holds a lease that is renewed while it lives.")
+_LATER = _("it has no effect in this version.")
+_JSON = _("arguments and results are JSON.")
+_SIZE = _("what is kept is not compressed; CELERIAC['MAX_PAYLOAD_BYTES'] limits its size.")
+_DATABASE = _("jobs are kept in the project's database, and there is no message broker to connect to.")
+_RESULTS = _("results are kept with their jobs, in the project's database.")
+_BY_NAME = _("a job goes to its queue by the queue's name alone.")
+_EVENTS = _("no events are sent: the database knows the state of every job.")
+_CONTROL = _("workers are told what to do through the database.")
+_ROOM = _("a worker claims what it has room for, and gives back what waits behind a slow job.")
+_PARTS = _("this is a part of Celery's own worker.")
+_BEAT = _("schedules do not run in this version.")
+_STOP = _("on TERM a worker always finishes what runs and gives the rest back.")
+_LOG = _("--loglevel and --logfile of the command say it.")
+_MAIL = _("failures are logged and kept; to be told by e-mail, connect to the signal task_failure.")
 
 UNUSED: Mapping[str, Unused] = {
     "accept_content": Unused(["json"], _JSON),
@@ -77,32 +80,31 @@ UNUSED: Mapping[str, Unused] = {
     "task_compression": Unused(None, _SIZE),
     "result_compression": Unused(None, _SIZE),
     "task_protocol": Unused(2, _DATABASE),
-    "task_args_repr_function": Unused(None, "arguments are kept as they are."),
-    "task_kwargs_repr_function": Unused(None, "arguments are kept as they are."),
+    "task_args_repr_function": Unused(None, _("arguments are kept as they are.")),
+    "task_kwargs_repr_function": Unused(None, _("arguments are kept as they are.")),
     "task_default_exchange": Unused(None, _BY_NAME),
     "task_default_exchange_type": Unused("direct", _BY_NAME),
     "task_default_routing_key": Unused(None, _BY_NAME),
-    "task_default_delivery_mode": Unused(2, "what is enqueued is always on the disk."),
+    "task_default_delivery_mode": Unused(2, _("what is enqueued is always on the disk.")),
     "task_default_queue_type": Unused("classic", _DATABASE),
     "task_create_missing_queue_type": Unused("classic", _DATABASE),
     "task_create_missing_queue_exchange_type": Unused(None, _BY_NAME),
-    "task_queue_max_priority": Unused(None, "every queue knows the priorities -100 to 100."),
+    "task_queue_max_priority": Unused(None, _("every queue knows the priorities -100 to 100.")),
     "task_queue_ha_policy": Unused(None, _DATABASE),
     "task_inherit_parent_priority": Unused(False, _LATER),
     "task_publish_retry": Unused(True, _DATABASE),
     "task_publish_retry_policy": Unused({}, _DATABASE),
     "task_send_sent_event": Unused(False, _EVENTS),
-    "task_store_errors_even_if_ignored": Unused(False, "errors are always kept."),
-    "task_store_eager_result": Unused(False, _LATER),
-    "task_remote_tracebacks": Unused(False, "tracebacks are kept as text, and AsyncResult.traceback shows them."),
-    "task_repr_maxlevels": Unused(3, "arguments are kept as they are."),
+    "task_store_errors_even_if_ignored": Unused(False, _("errors are always kept.")),
+    "task_remote_tracebacks": Unused(False, _("tracebacks are kept as text, and AsyncResult.traceback shows them.")),
+    "task_repr_maxlevels": Unused(3, _("arguments are kept as they are.")),
     "task_allow_error_cb_on_chord_header": Unused(False, _LATER),
     "task_acks_on_failure": Unused(None, _LEASES),
     "task_acks_on_timeout": Unused(None, _LEASES),
     "task_acks_on_failure_or_timeout": Unused(True, _LEASES),
     "task_reject_on_worker_lost": Unused(None, _LEASES),
     "task_retry_on_worker_lost": Unused(False, _LEASES),
-    "result_extended": Unused(False, "name, arguments, worker and queue of a job are always kept."),
+    "result_extended": Unused(False, _("name, arguments, worker and queue of a job are always kept.")),
     "result_persistent": Unused(None, _RESULTS),
     "result_cache_max": Unused(-1, _RESULTS),
     "result_exchange": Unused(None, _RESULTS),
@@ -111,32 +113,32 @@ UNUSED: Mapping[str, Unused] = {
     "result_chord_retry_interval": Unused(1.0, _LATER),
     "result_chord_ordered": Unused(True, _LATER),
     "result_chord_expires": Unused(None, _LATER),
-    "result_failure_expires": Unused(None, "CELERIAC['KEEP_FAILED'] says how many days failed jobs are kept."),
+    "result_failure_expires": Unused(None, _("CELERIAC['KEEP_FAILED'] says how many days failed jobs are kept.")),
     "worker_agent": Unused(None, _PARTS),
     "worker_autoscaler": Unused(None, _PARTS),
     "worker_timer": Unused(None, _PARTS),
     "worker_timer_precision": Unused(1.0, _PARTS),
     "worker_consumer": Unused(None, _PARTS),
     "worker_pool_putlocks": Unused(True, _PARTS),
-    "worker_pool_restarts": Unused(False, "HUP makes a worker load the code anew."),
-    "worker_pool_start_method": Unused("fork", "children are forked from a process without threads or connections."),
+    "worker_pool_restarts": Unused(False, _("HUP makes a worker load the code anew.")),
+    "worker_pool_start_method": Unused("fork", _("children are forked from a process without threads or connections.")),
     "worker_proc_alive_timeout": Unused(4.0, _PARTS),
     "worker_direct": Unused(False, _LATER),
     "worker_disable_rate_limits": Unused(
         False, "a task without a rate limit is not slowed by any, so there is nothing to turn off."
     ),
     "worker_disable_prefetch": Unused(False, _ROOM),
-    "worker_eta_task_limit": Unused(None, "jobs wait for their time in the database, not in a worker."),
+    "worker_eta_task_limit": Unused(None, _("jobs wait for their time in the database, not in a worker.")),
     "worker_enable_prefetch_count_reduction": Unused(True, _ROOM),
     "worker_detect_quorum_queues": Unused(True, _DATABASE),
-    "worker_deduplicate_successful_tasks": Unused(False, "an outcome is taken once: a job that has ended is not run again."),
+    "worker_deduplicate_successful_tasks": Unused(False, _("an outcome is taken once: a job that has ended is not run again.")),
     "worker_cancel_long_running_tasks_on_connection_loss": Unused(False, _LEASES),
     "worker_enable_remote_control": Unused(True, _CONTROL),
     "worker_send_task_events": Unused(False, _EVENTS),
     "worker_lost_wait": Unused(10.0, _LEASES),
     "worker_soft_shutdown_timeout": Unused(0.0, _STOP),
     "worker_enable_soft_shutdown_on_idle": Unused(False, _STOP),
-    "worker_state_db": Unused(None, "cancellations are kept in the database."),
+    "worker_state_db": Unused(None, _("cancellations are kept in the database.")),
     "worker_log_datefmt": Unused(None, _LATER),
     "worker_task_log_datefmt": Unused(None, _LATER),
     "beat_scheduler": Unused(None, _BEAT),
@@ -147,8 +149,8 @@ UNUSED: Mapping[str, Unused] = {
     "beat_enable_remote_control": Unused(False, _BEAT),
     "beat_remote_control_max_tick_age": Unused(None, _BEAT),
     "override_backends": Unused({}, _RESULTS),
-    "skip_checks": Unused(False, "a worker always runs Django's system checks."),
-    "db_reuse_max": Unused(None, "a worker keeps its connections for 30 s at least, or for CONN_MAX_AGE."),
+    "skip_checks": Unused(False, _("a worker always runs Django's system checks.")),
+    "db_reuse_max": Unused(None, _("a worker keeps its connections for 30 s at least, or for CONN_MAX_AGE.")),
 }
 """Celery's name -> what it would be there. Accepted, kept for whoever reads ``app.conf``, without effect."""
 
@@ -172,14 +174,16 @@ FAMILIES: Mapping[str, str] = {
     "redis_": _RESULTS,
     "result_backend_": _RESULTS,
     "s3_": _RESULTS,
-    "security_": "messages are not signed: there is no pickle to protect, and whoever may write to the database may enqueue.",
+    "security_": _(
+        "messages are not signed: there is no pickle to protect, and whoever may write to the database may enqueue."
+    ),
 }
 """What options of transports and of other result backends begin with, and why they have no effect here."""
 
 GONE: Mapping[str, str] = {
     "celery_amqp_task_result_connection_max": _RESULTS,
     "celery_chord_propagates": _LATER,
-    "celery_loader": "Django's settings are read without being told.",
+    "celery_loader": _("Django's settings are read without being told."),
     "celery_send_task_error_emails": _MAIL,
     "celery_task_error_whitelist": _MAIL,
     "celerybeat_log_file": _LOG,
@@ -188,7 +192,7 @@ GONE: Mapping[str, str] = {
     "celeryd_boot_steps": _PARTS,
     "celeryd_eta_scheduler": _PARTS,
     "celeryd_eta_scheduler_precision": _PARTS,
-    "celeryd_force_execv": "children are forked from a process without threads or connections.",
+    "celeryd_force_execv": _("children are forked from a process without threads or connections."),
     "celeryd_log_file": _LOG,
     "celeryd_log_level": _LOG,
     "celeryd_mediator": _PARTS,

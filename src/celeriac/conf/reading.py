@@ -39,11 +39,14 @@ class Reading(msgspec.Struct):
     warnings: list[str] = msgspec.field(default_factory=list)
     notes: list[str] = msgspec.field(default_factory=list)
     extra: dict[str, Any] = msgspec.field(default_factory=dict)
+    given: set[str] = msgspec.field(default_factory=set)
+    """The settings of ours that the project wrote, whether or not they say the default."""
     unused: dict[str, list[str]] = msgspec.field(default_factory=dict)
     """Why settings have no effect -> which."""
 
     def take_field(self, field: str, value: Any, name: str) -> None:
         """Keep one value of ours, or the error in it."""
+        self.given.add(field)
         try:
             kept = checked(field, value)
         except ValueError as error:
@@ -78,10 +81,11 @@ class Reading(msgspec.Struct):
             if known in USED:
                 self.take_field(USED[known], value, name)
             else:
-                self._take_unused(known, value, name)
+                self.extra[known] = value
+                if _is_meant_for_us(name, source):
+                    self._take_unused(known, value, name)
 
     def _take_unused(self, known: str, value: Any, name: str) -> None:
-        self.extra[known] = value
         if known in serializers.SETTINGS:
             try:
                 serializers.check_serializer(value)
@@ -159,6 +163,11 @@ def read_settings(sources: Iterable[Source], own: Any = None, time_zone: str | N
     if own is not None:
         reading.take_own(own)
     return reading.conclude()
+
+
+def _is_meant_for_us(name: str, source: Source) -> bool:
+    """Return whether a name is surely one of Celery's: ``REDIS_HOST`` in Django's settings is the project's own."""
+    return source.owned or name.islower() or name.startswith(_prefixes(source))
 
 
 def _prefixes(source: Source) -> tuple[str, ...]:

@@ -20,6 +20,11 @@ class Router:
         self._routes = [_route(route) for route in _listed(routes)]
         self.dynamic = any(not isinstance(route, _Names) for route in self._routes)
 
+    @property
+    def written(self) -> Router:
+        """A router of those routes that are written down rather than computed: to ask it calls no code of the project."""
+        return self if not self.dynamic else Router([route for route in self._routes if isinstance(route, _Names)])
+
     def options(self, name: str, args: Any, kwargs: Any, options: Mapping[str, Any], task: Any = None) -> dict[str, Any]:
         """Return the options of the first route that has any for this call."""
         for route in self._routes:

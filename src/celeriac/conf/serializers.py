@@ -24,8 +24,8 @@ def check_serializer(value: Any) -> None:
     if named & _PICKLE and not named & _JSON:
         raise ValueError(
             _(
-                "'json'. Celeriac reads no pickle, which runs whatever its writer put in. JSON here knows dates, times, decimals"
-                " and UUIDs besides; of a model, pass the primary key and load it in the task"
+                "'json'. Celeriac reads no pickle, which runs whatever its writer put in. JSON here knows dates, times,"
+                " decimals and UUIDs besides; of a model, pass the primary key and load it in the task"
             )
         )
 

@@ -40,6 +40,8 @@ class Settings(msgspec.Struct, kw_only=True):
     # How tasks run, where the task itself does not say.
     always_eager: bool = False
     eager_propagates: bool = False
+    store_eager_result: bool = False
+    """Whether jobs that ran eagerly leave a record, as if a worker had run them."""
     ignore_result: bool = False
     track_started: bool = False
     acks_late: bool | None = None
@@ -105,6 +107,7 @@ CHECKS: Mapping[str, Check] = {
     "reverse_priority": checks.boolean,
     "always_eager": checks.boolean,
     "eager_propagates": checks.boolean,
+    "store_eager_result": checks.boolean,
     "ignore_result": checks.boolean,
     "track_started": checks.boolean,
     "acks_late": checks.optional(checks.boolean),

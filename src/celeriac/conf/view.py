@@ -66,6 +66,10 @@ class Conf:
                 self._changed(reading.settings)
         return self._reading
 
+    def is_given(self, field: str) -> bool:
+        """Return whether the project says anything about one of our settings, be it the default."""
+        return field in self.read().given
+
     def forget(self) -> None:
         """Read the project's settings anew at the next use. Changes made through this object stay."""
         self._reading = self._usable = None

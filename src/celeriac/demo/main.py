@@ -119,4 +119,3 @@ def write_picture(console: Console, file: Path) -> None:
     """Save what was printed. Rich's web fonts are left out: a picture in a repository loads nothing from elsewhere."""
     picture = console.export_svg(title="make demo", unique_id="demo")
     file.write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL), encoding="utf-8")
-

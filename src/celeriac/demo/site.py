@@ -24,10 +24,8 @@ POLL = 0.05
 def project() -> Path:
     """Return the folder of the demo's Django project: in an installed package beside this file, in a checkout ``example/``."""
     here = Path(__file__).resolve()
-    return next(folder for folder in (here.parent / "example", here.parents[3] / "example") if (folder / "manage.py").exists())
-
-
-MANAGE = project() / "manage.py"
+    installed = here.parent / "example"
+    return installed if installed.exists() else here.parents[3] / "example"
 
 
 class SiteFailed(Exception):
@@ -75,7 +73,7 @@ class Site:
     def start(self) -> None:
         """Start web server and worker, and return when the site answers."""
         command = [
-            *(sys.executable, str(MANAGE), "celeriac", "up"),
+            *(sys.executable, str(project() / "manage.py"), "celeriac", "up"),
             *("--bind", f"{HOST}:{self.port}", "--concurrency", "2", "--loglevel", "info"),
         ]
         with self.log.open("wb") as log:
@@ -104,7 +102,7 @@ class Site:
         return "\n".join(text.splitlines()[-lines:])
 
     def _manage(self, *arguments: str) -> None:
-        command = [sys.executable, str(MANAGE), *arguments]
+        command = [sys.executable, str(project() / "manage.py"), *arguments]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=PREPARING, check=False)
         if done.returncode:
             raise SiteFailed(f"manage.py {arguments[0]} ended with exit code {done.returncode}.\n{done.stdout}{done.stderr}")

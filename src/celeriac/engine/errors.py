@@ -123,13 +123,18 @@ class WorkerLostError(CeleriacError):
 
 
 class TimeLimitExceeded(CeleriacError):
-    """The job ran past its hard time limit and its process was killed."""
+    """The job ran past its hard time limit, of so many ``seconds``, and its process was killed.
 
-    def __init__(self, seconds: float | None = None) -> None:
+    Built anew from a store it has the stored sentence instead.
+    """
+
+    def __init__(self, seconds: float | str | None = None) -> None:
         super().__init__(seconds)
-        self.seconds = seconds
+        self.seconds = None if isinstance(seconds, str) else seconds
 
     def __str__(self) -> str:
+        if isinstance(self.args[0], str):
+            return self.args[0]
         return _("The job ran past its time limit of {seconds} s and was killed.").format(seconds=self.seconds)
 
 

@@ -34,8 +34,10 @@ class RunnableTask(Protocol):
     retry_jitter: bool
     time_limit: float | None
     soft_time_limit: float | None
-    apart: float
     overrides: frozenset[str]
+
+    @property
+    def apart(self) -> float: ...
 
     def body(self) -> Callable[..., Any]:
         """Return what is called with the job's arguments: the function, already bound where the task is."""

@@ -1,4 +1,4 @@
-"""Texts for people in their own language, from the catalogue that Django reads too: ``locale/<language>/LC_MESSAGES/django.mo``.
+"""Texts for people in their own language, from the catalogue that Django reads too (``locale/*/LC_MESSAGES/django.mo``).
 
     from celeriac.engine.translation import gettext as _
 
@@ -42,8 +42,15 @@ def take_language_from(source: Language) -> None:
     _language = source
 
 
+def language() -> str:
+    """Return the language of the moment, as whoever was registered last names it."""
+    return _language()
+
+
 def gettext(message: str) -> str:
     """Return a text in the language of the moment."""
+    if not message:
+        return message  # a catalogue keeps its own description under the empty text
     return _catalogue(catalogue_name(_language())).gettext(message)
 
 

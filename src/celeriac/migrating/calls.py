@@ -10,7 +10,7 @@ from celeriac.compat.modules import WORKFLOWS as LATER
 from celeriac.control import Control
 from celeriac.migrating import knowledge
 from celeriac.migrating.finding import Advice, Finding, found
-from celeriac.migrating.project import APP, Module, Project
+from celeriac.migrating.project import APP, CLASSES, Module, Project
 from celeriac.migrating.rules import advice_for
 from celeriac.migrating.settings import SettingsReader
 from celeriac.migrating.tasks import Declared, declared
@@ -52,7 +52,7 @@ class CallReader:
         name = meant.rpartition(".")[2] or getattr(call.func, "attr", "")
         if name in LATER and meant.rpartition(".")[0] in ("celery", "celery.canvas", "celery.result"):
             yield found(knowledge.WORKFLOWS, module.file, call.lineno, f"{name}(...)")
-        if meant in ("celery.Celery", "celery.app.Celery", "celery.app.base.Celery"):
+        if meant in CLASSES:
             yield from _of_constructor(module, call)
         if isinstance(call.func, ast.Attribute):
             yield from self._of_method(module, call, call.func)

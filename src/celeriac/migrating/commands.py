@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from celeriac.cli.parser import OTHER_POOLS, build
 from celeriac.migrating import knowledge
-from celeriac.migrating.finding import Advice, Finding, found
+from celeriac.migrating.finding import Advice, Finding, found, told
 from celeriac.migrating.project import Project
 
 _PROSE = re.compile(r"^\s*(#|//|;|::|rem\s|-?\s*@?(echo|printf|pkill|pgrep|killall|supervisorctl|systemctl|service)\b)|"
@@ -123,7 +123,7 @@ def _of_command(file: str, line: int, command: Command) -> Iterator[Finding]:
 
 
 def _with(advice: Advice, command: str) -> Advice:
-    return advice._replace(fix=advice.fix.format(command=command))
+    return advice._replace(fix=told(advice.fix).format(command=command))
 
 
 def replacement(command: Command) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from celeriac.engine.translation import gettext as _
+
 
 class Category(StrEnum):
     """What a finding means for the project, the gravest first."""
@@ -54,8 +56,13 @@ class Report(NamedTuple):
 
 
 def found(advice: Advice, file: str, line: int, what: str) -> Finding:
-    """Return the finding of what is known, at a place."""
-    return Finding(advice.category, file, line, what, advice.reason, advice.fix)
+    """Return the finding of what is known, at a place, in the reader's language."""
+    return Finding(advice.category, file, line, what, told(advice.reason), told(advice.fix))
+
+
+def told(text: str) -> str:
+    """Return a text of the tables in the reader's language."""
+    return _(text) if text else ""  # a catalogue keeps its own description under the empty text
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from celeriac.compat.modules import COMPANIONS, KOMBU, MODULES, WHOLE
 from celeriac.compat.modules import WORKFLOWS as LATER
 from celeriac.migrating import knowledge
-from celeriac.migrating.finding import Advice, Finding, found
+from celeriac.migrating.finding import Advice, Finding, found, told
 from celeriac.migrating.project import Module, Project
 from celeriac.migrating.rules import longest
 from celeriac.migrating.settings import installed_apps
@@ -71,7 +71,7 @@ def _steps(project: Project) -> Iterator[Finding]:
     first = _first_of_celery(project)
     if first is not None and not _installs(project):
         package = _package(project)
-        advice = knowledge.INSTALL._replace(fix=knowledge.INSTALL.fix.format(package=package))
+        advice = knowledge.INSTALL._replace(fix=told(knowledge.INSTALL.fix).format(package=package))
         yield found(advice, *first, "import of celery")
     apps = list(installed_apps(project))
     direct = any(module.ours - {"celeriac"} for module in project.modules) and not _installs(project)

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from celeriac.compat.companions import REPLACEMENTS
 from celeriac.engine.brokers.factory import SCHEMES
 from celeriac.migrating.finding import Advice, Category
-from celeriac.migrating.rules import Rule, among, anything, not_json, other_scheme, truthy
-from celeriac.migrating.values import UNKNOWN
+from celeriac.migrating.rules import Rule, among, anything, elsewhere, not_json, nowhere, other_backend, truthy
 
 UNSUPPORTED, CHANGE, DIFFERS, IGNORED = Category.UNSUPPORTED, Category.CHANGE, Category.DIFFERS, Category.IGNORED
 
@@ -28,7 +27,7 @@ SCHEDULES = Advice(
 )
 PICKLE = Advice(
     UNSUPPORTED,
-    "Arguments and results are JSON, with dates, times, decimals and UUIDs besides. There is no pickle, YAML or msgpack.",
+    "Arguments and results are JSON, with dates, times, decimals and UUIDs besides. There is no pickle and no YAML.",
     "Pass ids and plain values, and load the objects inside the task; then remove the setting or option.",
 )
 INTERNAL = Advice(
@@ -71,6 +70,11 @@ NAIVE_ETA = Advice(
     "A time without a zone is taken as UTC by Celery, and here as a time of the project's TIME_ZONE.",
     "Give countdown= in seconds, or a time with its zone: django.utils.timezone.now() + timedelta(...).",
 )
+RATES = Advice(
+    DIFFERS,
+    "In Celery the limit holds for each worker; here for all of them together.",
+    "Multiply it by the number of workers to allow as much as before.",
+)
 INSTALL = Advice(
     CHANGE,
     "The code imports celery, and nothing says yet that this name means Celeriac.",
@@ -81,7 +85,8 @@ INSTALLED_APP = Advice(
     "INSTALLED_APPS does not hold celeriac, so its tables are not made.",
     'Add "celeriac" to it, then: python manage.py migrate.',
 )
-NOTHING_TO_SET = Advice(IGNORED, "Celeriac has nothing to set here.", "It may be removed.")
+NO_SETTING = Advice(IGNORED, "", "It may be removed.")
+"""The reason is in ``celeriac.conf.names``."""
 NO_OPTION = Advice(IGNORED, "The option is accepted and changes nothing.", "It may be removed.")
 NEVER_SENT_ADVICE = Advice(DIFFERS, "The signal can be connected to, and is never sent here.", "Remove the receiver.")
 
@@ -90,28 +95,25 @@ NEVER_SENT_ADVICE = Advice(DIFFERS, "The signal can be connected to, and is neve
 SETTINGS: Mapping[str, tuple[Rule, ...]] = {
     "broker_url": (
         Rule(
-            other_scheme,
+            nowhere,
             Advice(
                 UNSUPPORTED,
-                f"This version's brokers are {' and '.join(f'{scheme}://' for scheme in sorted(SCHEMES))}: the queue is in the"
-                " project's database.",
-                "Remove the setting, or write django://default. Let Celery's workers empty the old queues first.",
+                f"No broker has such a URL; this version's are {' and '.join(f'{scheme}://' for scheme in sorted(SCHEMES))}.",
+                "Remove the setting, or write django://default.",
             ),
         ),
         Rule(
-            among(UNKNOWN),
+            elsewhere,
             Advice(
-                CHANGE,
-                "The value is not in the code, so it could not be checked; redis:// and amqp:// are not in this version.",
-                "Remove the setting, or see that the value is django://default.",
+                DIFFERS,
+                "This version does not connect to this broker: jobs are kept in the project's database.",
+                "It may be removed. Let Celery's workers empty the old queues first.",
             ),
         ),
     ),
     "result_backend": (
         Rule(
-            lambda value: (
-                value not in (None, "", "disabled", "disabled://") and not str(value).startswith(("django:", "memory:"))
-            ),
+            other_backend,
             Advice(
                 IGNORED,
                 "Results are kept with their jobs, whatever this says; only 'disabled' means something.",
@@ -119,16 +121,6 @@ SETTINGS: Mapping[str, tuple[Rule, ...]] = {
             ),
         ),
     ),
-    "task_serializer": (Rule(not_json, PICKLE),),
-    "result_serializer": (Rule(not_json, PICKLE),),
-    "event_serializer": (Rule(not_json, NOTHING_TO_SET),),
-    "accept_content": (
-        Rule(
-            not_json, Advice(IGNORED, "Only JSON is read, whatever is accepted here.", "Remove it once nothing sends pickles.")
-        ),
-        Rule(anything, Advice(IGNORED, "")),
-    ),
-    "result_accept_content": (Rule(not_json, NOTHING_TO_SET), Rule(anything, Advice(IGNORED, ""))),
     "enable_utc": (
         Rule(
             among(False),
@@ -180,7 +172,7 @@ SETTINGS: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "beat_schedule": (Rule(truthy, SCHEDULES),),
-    "task_queue_max_priority": (Rule(anything, NOTHING_TO_SET),),
+    "task_default_rate_limit": (Rule(truthy, RATES),),
 }
 """By Celery's present name. The rest is in ``celeriac.conf.names``."""
 
@@ -262,16 +254,7 @@ TASK_OPTIONS: Mapping[str, tuple[Rule, ...]] = {
             truthy, Advice(UNSUPPORTED, "pydantic=True is not in this version.", "Call Model.model_validate(...) in the task.")
         ),
     ),
-    "rate_limit": (
-        Rule(
-            truthy,
-            Advice(
-                DIFFERS,
-                "In Celery the limit holds for each worker; here for all of them together.",
-                "Multiply it by the number of workers to allow as much as before.",
-            ),
-        ),
-    ),
+    "rate_limit": (Rule(truthy, RATES),),
     "lazy": (Rule(anything, Advice(IGNORED, "")),),
     "from_config": (Rule(anything, Advice(IGNORED, "")),),
 }

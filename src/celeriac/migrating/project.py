@@ -17,10 +17,9 @@ SKIPPED = frozenset({"node_modules", "site-packages", "__pycache__", "static", "
 MOST_BYTES = 2_000_000
 """A file that is larger was not written by hand."""
 
-_OURS = re.compile(
-    rb"celery|celeriac|kombu|billiard|broker_|apply_async|installed_apps|time_zone|redbeat|flower|\.task\b|\.s\(", re.IGNORECASE
-)
-"""What a Python file must hold for any of it to concern us."""
+_OURS = (b"celer", b"kombu", b"billiard", b"broker_", b"apply_async", b"installed_apps", b"time_zone", b"redbeat", b"flower",
+         b".task", b".s(")  # fmt: skip
+"""A Python file that concerns us holds one of these, in small letters or large."""
 
 _STARTS = re.compile(
     r"(?i)^(procfile.*|.*\.procfile|.*\.(conf|ini|cfg|service|sh|bash|bat|cmd|ps1|mk|ya?ml|toml|dockerfile|cron|default)"
@@ -31,7 +30,7 @@ _STARTS = re.compile(
 APP = "celery.current_app"
 """What every Celery object is called here, whatever its name in the project."""
 
-_CLASSES = frozenset({"celery.Celery", "celery.app.Celery", "celery.app.base.Celery"})
+CLASSES = frozenset({"celery.Celery", "celery.app.Celery", "celery.app.base.Celery"})
 
 
 class Module:
@@ -55,7 +54,7 @@ class Module:
         self.ours: set[str] = set()
         for node in self.nodes:
             self._take_imports(node)
-        self.apps = {name for name, value in self.values.items() if self._makes_an_app(value)}
+        self.apps = set(self._find_apps())
         self.names.update(dict.fromkeys(self.apps, APP))
 
     def _take_imports(self, node: ast.AST) -> None:
@@ -73,8 +72,16 @@ class Module:
             meant = "celery" + meant.removeprefix("celeriac")
         self.names[name] = meant
 
-    def _makes_an_app(self, value: ast.expr) -> bool:
-        return isinstance(value, ast.Call) and self.meaning(value.func) in _CLASSES
+    def _find_apps(self) -> Iterator[str]:
+        """Yield the names given to a Celery object, made in place or by a function of this file."""
+        functions = [node for node in self.nodes if isinstance(node, ast.FunctionDef)]
+        makers = {function.name for function in functions if any(self._is_app(node) for node in ast.walk(function))}
+        for node in self.nodes:
+            if isinstance(node, ast.Assign) and (self._is_app(node.value) or _calls_one_of(makers, node.value)):
+                yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+    def _is_app(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Call) and self.meaning(node.func) in CLASSES
 
     def meaning(self, node: ast.expr) -> str:
         """Return the full name of an expression such as ``app.control.inspect``: ``celery.current_app.control.inspect``."""
@@ -121,7 +128,8 @@ class Project:
 
     def _parse(self, path: Path, file: str) -> None:
         try:
-            if not _OURS.search(path.read_bytes()):
+            written = path.read_bytes().lower()
+            if not any(word in written for word in _OURS):
                 return
             with tokenize.open(path) as stream, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what its own Python says of an old escape is not our matter
@@ -163,6 +171,10 @@ def _is_script(path: Path) -> bool:
         return False
     with path.open("rb") as stream:
         return stream.read(2) == b"#!"
+
+
+def _calls_one_of(functions: set[str], node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions
 
 
 def _is_import_error(handler: ast.ExceptHandler) -> bool:

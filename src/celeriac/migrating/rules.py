@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from celeriac.conf.brokers import broker_url
+from celeriac.conf.serializers import says_json
+from celeriac.conf.settings import DISABLED
 from celeriac.engine.brokers.factory import SCHEMES
 from celeriac.migrating.finding import Advice
 from celeriac.migrating.values import UNKNOWN
@@ -33,14 +36,23 @@ def among(*values: Any) -> Callable[[Any], bool]:
 
 
 def not_json(value: Any) -> bool:
-    """A serializer, or a list with one, that is not JSON."""
-    several = value if isinstance(value, list) else [value]
-    return any(isinstance(one, str) and one.rpartition("/")[2] not in ("json", "text", "plain", "") for one in several)
+    """The name of a serializer that is not JSON."""
+    return isinstance(value, str) and not says_json(value)
 
 
-def other_scheme(value: Any) -> bool:
-    """A URL of a broker that this version does not have."""
-    return isinstance(value, str) and bool(value) and value.partition(":")[0] not in SCHEMES
+def elsewhere(value: Any) -> bool:
+    """A URL, or several, of a broker of Celery's that this version does not have: it means the project's database."""
+    return isinstance(value, str | list) and value not in ("", []) and value != broker_url(value)
+
+
+def nowhere(value: Any) -> bool:
+    """A URL that is no broker's."""
+    return isinstance(value, str) and bool(value) and broker_url(value).partition(":")[0] not in SCHEMES
+
+
+def other_backend(value: Any) -> bool:
+    """A place for results that is not the one they are kept in."""
+    return isinstance(value, str) and bool(value) and value not in DISABLED and value.partition(":")[0] not in SCHEMES
 
 
 def advice_for(rules: tuple[Rule, ...], value: Any) -> Advice | None:

@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from celeriac.conf.names import UNUSED, USED, canonical
+from celeriac.conf import serializers
+from celeriac.conf.names import USED, canonical, why_unused
 from celeriac.conf.settings import checked
 from celeriac.migrating import knowledge
-from celeriac.migrating.finding import Advice, Category, Finding, found
-from celeriac.migrating.project import APP, Module, Project
+from celeriac.migrating.finding import Advice, Category, Finding, found, told
+from celeriac.migrating.project import APP, CLASSES, Module, Project
 from celeriac.migrating.rules import advice_for, longest
 from celeriac.migrating.values import UNKNOWN, dotted, keywords_of, value_of
 
@@ -106,7 +107,7 @@ class SettingsReader:
             dicts = [argument for argument in call.args if isinstance(argument, ast.Dict)]
             written = [(value_of(key, {}), value) for one in dicts for key, value in zip(one.keys, one.values, strict=True)]
             written += [(name, keyword.value) for name, keyword in keywords_of(call).items()]
-        elif meant in ("celery.Celery", "celery.app.Celery", "celery.app.base.Celery"):
+        elif meant in CLASSES:
             written = [(_CONSTRUCTOR.get(name, name), keyword.value) for name, keyword in keywords_of(call).items()]
         else:
             return
@@ -163,14 +164,22 @@ def judge(setting: Setting) -> Advice | None:
         return advice
     if setting.known in USED:
         return _mistake(setting)
-    unused = UNUSED.get(setting.known)
-    if unused is None:
-        return None if setting.value is None else knowledge.NOTHING_TO_SET
-    if setting.value is None or (setting.value is not UNKNOWN and setting.value == unused.default):
-        return None
-    if unused.why:
-        return knowledge.NOTHING_TO_SET._replace(reason=unused.why[0].upper() + unused.why[1:])
-    return knowledge.NOTHING_TO_SET
+    if setting.known in serializers.SETTINGS and setting.value is not UNKNOWN:
+        return _of_serializer(setting)
+    return _unused(setting)
+
+
+def _of_serializer(setting: Setting) -> Advice | None:
+    try:
+        serializers.check_serializer(setting.value)
+    except ValueError:
+        return knowledge.PICKLE
+    return None if serializers.says_json(setting.value) else _unused(setting)
+
+
+def _unused(setting: Setting) -> Advice | None:
+    why = told(why_unused(setting.known, setting.value))
+    return knowledge.NO_SETTING._replace(reason=why[0].upper() + why[1:]) if why and setting.value is not None else None
 
 
 def _mistake(setting: Setting) -> Advice | None:
@@ -197,7 +206,9 @@ def _shown(setting: Setting) -> str:
     value = setting.value
     if isinstance(value, str) and "://" in value:
         return f"{setting.name} = {value.partition('://')[0]}://..."
-    if isinstance(value, bool | int | float) or (isinstance(value, str) and setting.known in (*knowledge.SETTINGS, "timezone")):
+    if isinstance(value, bool | int | float) or (
+        isinstance(value, str) and setting.known in (*knowledge.SETTINGS, *serializers.SETTINGS, "timezone")
+    ):
         return f"{setting.name} = {value!r}"
     return setting.name
 

@@ -10,6 +10,7 @@ from celeriac import states
 from celeriac.engine.errors import CeleriacError, TaskRevokedError
 from celeriac.engine.job import Job
 from celeriac.result.asynchronous import AsyncResult
+from celeriac.result.joining import assert_will_not_block
 
 R = TypeVar("R")
 
@@ -40,8 +41,8 @@ class EagerResult(AsyncResult[R]):
 
     @property
     def result(self) -> Any:
-        """The return value itself, or the exception."""
-        return self._value
+        """The return value itself, or the exception. None where the result is ignored, as a worker would not keep it."""
+        return None if self.ignored and self._eager_state == states.SUCCESS else self._value
 
     info = result
 
@@ -84,8 +85,20 @@ class EagerResult(AsyncResult[R]):
         """Always True, once it ran."""
         return self._eager_state != states.PENDING
 
-    def get(self, timeout: float | None = None, propagate: bool = True, *_: Any, **__: Any) -> R:
-        """Return the value, or raise the exception (with ``propagate``)."""
+    def get(
+        self, timeout: float | None = None, propagate: bool = True, *_: Any, disable_sync_subtasks: bool = True, **__: Any
+    ) -> R:
+        """Return the value, or raise the exception (with ``propagate``).
+
+        Raises ``RuntimeError`` inside a task, as it would in a worker; of an ignored result, returns None.
+        """
+        if self.ignored:
+            return None  # type: ignore[return-value]  # R is what the task returns, and this result is not kept
+        if disable_sync_subtasks:
+            assert_will_not_block()
+        return self._outcome(propagate)
+
+    def _outcome(self, propagate: bool) -> R:
         if propagate and self._eager_state in states.PROPAGATE_STATES:
             raise self._value if isinstance(self._value, BaseException) else CeleriacError(str(self._value))
         return self._value  # type: ignore[no-any-return]  # what the task returned: R
@@ -99,11 +112,11 @@ class EagerResult(AsyncResult[R]):
         disable_sync_subtasks: bool = True,
     ) -> R:
         """Return the value at once."""
-        return self.get(timeout, propagate)
+        return self.get(timeout, propagate, disable_sync_subtasks=disable_sync_subtasks)
 
     def maybe_throw(self, propagate: bool = True, callback: Any = None) -> Any:
         """Raise the exception, or return the value."""
-        return self.get(propagate=propagate)
+        return self._outcome(propagate)
 
     maybe_reraise = maybe_throw
 

@@ -10,7 +10,7 @@ from celeriac.current import current_app
 from celeriac.engine.codec import decode_failure, decode_payload, decode_result, untagged
 from celeriac.engine.errors import CeleriacError, TaskRevokedError, UnreadablePayload
 from celeriac.engine.job import TERMINAL, Job, State, celery_name
-from celeriac.engine.outcome import Attempt
+from celeriac.engine.outcome import Attempt, Failure
 from celeriac.rebuild import exception_from
 
 
@@ -90,7 +90,7 @@ class Recorded:
             return TaskRevokedError("expired" if job.state is State.EXPIRED else self._why("revoked"))
         if state == states.RETRY:
             return self._last_error()
-        return untagged((job.progress or {}).get("meta"))
+        return _told(state, untagged((job.progress or {}).get("meta")))
 
     def _why(self, otherwise: str) -> str:
         failure = next((attempt.failure for attempt in reversed(self.attempts()) if attempt.failure is not None), None)
@@ -160,3 +160,14 @@ class Recorded:
     def queue(self) -> str | None:
         """The queue the job went through."""
         return job.queue if (job := self.record()) is not None else None
+
+
+def _told(state: str, meta: Any) -> Any:
+    """Return what a task said of itself: for a state that stands for an error, in Celery's form of one, the error."""
+    if state not in states.PROPAGATE_STATES or not isinstance(meta, dict) or "exc_type" not in meta:
+        return meta
+    message = meta.get("exc_message", "")
+    arguments = list(message) if isinstance(message, list | tuple) else [message]
+    text = str(arguments[0]) if len(arguments) == 1 else str(arguments)
+    kind = Failure(str(meta["exc_type"]), str(meta.get("exc_module") or "builtins"), text, arguments=arguments)
+    return exception_from(kind)

@@ -12,6 +12,7 @@ FROM_SETTINGS: Mapping[str, str] = {
     "soft_time_limit": "soft_time_limit",
     "track_started": "track_started",
     "rate_limit": "default_rate_limit",
+    "store_eager_result": "store_eager_result",
 }
 """Options whose default is a setting."""
 
@@ -47,6 +48,8 @@ class TaskOptions:
     soft_time_limit: float | None = None
     ignore_result: Any = None
     track_started: Any = None
+    store_eager_result: Any = None
+    """Whether a job that ran eagerly leaves a record."""
     acks_late: bool | None = None
     """False asks for at most once, for this task; otherwise a job runs at least once."""
     throws: tuple[type[BaseException], ...] = ()

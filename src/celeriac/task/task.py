@@ -149,7 +149,7 @@ class Task(TaskOptions, Generic[P, R]):
             options.update(task_id=task_id, link=link, link_error=link_error)
         app = self.app
         if app.settings.always_eager:
-            return self.apply(arguments, keywords, **options)
+            return self._apply_instead(arguments, keywords, options)
         job = build_job(app, self.name, self, arguments, keywords, options)
         publish(app, (job,))
         return self._result(app, job.id, options)
@@ -165,10 +165,19 @@ class Task(TaskOptions, Generic[P, R]):
             self._check(arguments, keywords)
         return arguments, keywords
 
+    def _apply_instead(self, args: Any, kwargs: Mapping[str, Any], options: dict[str, Any]) -> EagerResult[R]:
+        """Run now what would have been enqueued, as ``task_always_eager`` asks; keep no result that would not be kept."""
+        result = self.apply(args, kwargs, **options)
+        result.ignored = self._ignores_result(options)
+        return result
+
+    def _ignores_result(self, options: Mapping[str, Any]) -> bool:
+        ignored = options.get("ignore_result")
+        return bool(self.ignore_result if ignored is None else ignored)
+
     def _result(self, app: Celery, id: str, options: Mapping[str, Any]) -> AsyncResult[R]:
         result: AsyncResult[R] = AsyncResult(id, None, self.name, self._app)
-        ignored = options.get("ignore_result")
-        result.ignored = bool(self.ignore_result if ignored is None else ignored)
+        result.ignored = self._ignores_result(options)
         request = current_request.get()
         if request is not None and self.trail and options.get("add_to_parent", True):
             request.children.append(result)
@@ -269,7 +278,7 @@ class Task(TaskOptions, Generic[P, R]):
         """
         return ask_for_retry(self, args, kwargs, exc, throw, eta, countdown, max_retries, options)
 
-    def update_state(self, task_id: str | None = None, state: str | None = None, meta: Any = None, **_: Any) -> None:
+    def update_state(self, task_id: str | None = None, state: str | None = None, meta: Any = None, **ignored: Any) -> None:
         """Give the running job a state of its own, as in ``self.update_state(state="PROGRESS", meta={"done": 3})``."""
         request = self.request
         if task_id is not None and task_id != request.id:

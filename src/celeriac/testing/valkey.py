@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -81,11 +80,11 @@ class ValkeyServer:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
-    def interrupt(self, sign: signal.Signals = signal.SIGKILL) -> None:
+    def interrupt(self) -> None:
         """End the process and keep the data: every connection breaks, as when the machine under it goes down."""
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(sign)
+            process.kill()
             process.wait(self._patience)
 
     def restart(self) -> None:

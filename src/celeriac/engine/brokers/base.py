@@ -269,6 +269,12 @@ class Store(Protocol):
     def workers(self) -> list[WorkerInfo]:
         """Return the living workers, whose leases have not run out, in the order of their names."""
 
+    def remember(self, job: Job, outcome: Outcome) -> None:
+        """Keep the record of a job that has run without being enqueued, with what its last attempt ended in.
+
+        ``outcome.state`` is terminal; its token means nothing. A job whose id exists is left as it is.
+        """
+
     def report(self, token: Token, progress: dict[str, Any]) -> bool:
         """Replace the progress of a running job. False where the claim is lost."""
 

@@ -17,11 +17,11 @@ from celeriac.engine.brokers.memory_data import Child, Entry, MemoryData, Worker
 from celeriac.engine.brokers.memory_leader import MemoryLeader
 from celeriac.engine.brokers.memory_notifier import MemoryNotifier
 from celeriac.engine.brokers.memory_rates import admit
-from celeriac.engine.brokers.memory_store import MemoryStore
+from celeriac.engine.brokers.memory_store import MemoryStore, attempt_of
 from celeriac.engine.clock import Clock
 from celeriac.engine.errors import ChildIsDead, LeaseLost
 from celeriac.engine.job import TRANSITIONS, Job, State, Token
-from celeriac.engine.outcome import Attempt, Outcome
+from celeriac.engine.outcome import Outcome
 
 SOON = 1.0
 """Seconds: a job that is due later than this, a keeper finds in time by itself."""
@@ -180,7 +180,7 @@ class MemoryBroker(MemoryStore):
         if outcome.progress is not None:
             job.progress = outcome.progress
         if worth_keeping(outcome):
-            entry.attempts.append(_attempt(job.attempts, outcome))
+            entry.attempts.append(attempt_of(job.attempts, outcome))
         if revoked and outcome.state in (State.SCHEDULED, State.WAITING):
             self._data.end(entry, State.CANCELLED, outcome.finished)
         elif outcome.state in (State.SCHEDULED, State.WAITING):
@@ -305,10 +305,3 @@ class MemoryBroker(MemoryStore):
             known = self._data.workers.get(worker)
             held = [entry for child in known.children for entry in self._held_by(child)] if known else []
             return {entry.job.token for entry in held if entry.doomed}
-
-
-def _attempt(index: int, outcome: Outcome) -> Attempt:
-    return Attempt(
-        index=index, state=outcome.state, started=outcome.started, finished=outcome.finished,
-        worker=outcome.worker, failure=outcome.failure, log=outcome.log,
-    )  # fmt: skip

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from celeriac.engine.brokers.base import WorkerInfo
+from celeriac.engine.brokers.endings import worth_keeping
 from celeriac.engine.brokers.memory_data import Entry, MemoryData, copied
 from celeriac.engine.clock import Clock
 from celeriac.engine.job import LIVE, TERMINAL, Job, State, Token
-from celeriac.engine.outcome import Attempt
+from celeriac.engine.outcome import Attempt, Outcome
 
 _FILTERS = frozenset({"queue", "task", "state", "root", "parent", "group"})
 
@@ -79,6 +80,19 @@ class MemoryStore:
             living = [worker.info for worker in self._data.workers.values() if worker.lease >= now]
         return sorted(living, key=lambda info: info.name)
 
+    def remember(self, job: Job, outcome: Outcome) -> None:
+        """Keep the record of a job that has run without being enqueued."""
+        with self._data.lock:
+            if self._data.find(job.id) is not None:
+                return
+            ended = msgspec.structs.replace(
+                job, state=outcome.state, run_at=None, attempts=job.attempts + outcome.counts, progress=outcome.progress,
+                started=outcome.started, finished=outcome.finished, result=outcome.result, worker=outcome.worker,
+            )  # fmt: skip
+            self._data.accept(ended, outcome.finished)
+            if worth_keeping(outcome):
+                self._data.entries[self._data.numbers[job.id]].attempts.append(attempt_of(ended.attempts, outcome))
+
     def report(self, token: Token, progress: dict[str, Any]) -> bool:
         """Replace the progress of a running job. False where the claim is lost."""
         with self._data.lock:
@@ -110,3 +124,11 @@ class MemoryStore:
         for entry in entries:
             self._data.delete(entry)
         return len(entries)
+
+
+def attempt_of(index: int, outcome: Outcome) -> Attempt:
+    """Return what is remembered of an attempt."""
+    return Attempt(
+        index=index, state=outcome.state, started=outcome.started, finished=outcome.finished,
+        worker=outcome.worker, failure=outcome.failure, log=outcome.log,
+    )  # fmt: skip

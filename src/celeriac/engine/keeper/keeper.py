@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from celeriac.engine.brokers.base import WorkerInfo
+from celeriac.engine.brokers.base import Consequences, WorkerInfo
 from celeriac.engine.clock import Clock
 from celeriac.engine.errors import BrokerUnavailable, TaskRevokedError
 from celeriac.engine.faults import fault_point
@@ -37,7 +37,8 @@ LOOK_EVERY = 1.0
 class Keeper:
     """Owned by the keeper's only thread. ``children`` maps each living child's id to its slot, as the master says.
 
-    Without a master (one process), ``listener`` is called with what the master would be told.
+    Without a master (one process), ``listener`` is called with what the master would be told. ``consequences`` are those of a
+    job that fails because its process was killed.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Keeper:
         master: Channel | None,
         clock: Clock,
         listener: Callable[[dict[str, Any]], None] | None = None,
+        consequences: Consequences | None = None,
     ) -> None:
         self.broker = broker
         self.info = info
@@ -62,8 +64,9 @@ class Keeper:
         self.release = Release(
             broker, slots, clock, options.coroutines if options.pool in ("prefork", "solo") else options.concurrency
         )
-        self.rescue = Rescue(broker, slots, options.poison_limit)
+        self.rescue = Rescue(broker, slots, options.poison_limit, consequences)
         self.prune = Prune(broker, info.id, options.keep, clock)
+        self.consequences = consequences
         self.stopping = False
         self.dead = False
         self._promote_at = 0.0
@@ -85,7 +88,7 @@ class Keeper:
             self._say({"dead": self.info.id})
         else:
             fault_point("before-leave")
-            self._persist(lambda: self.broker.leave(self.info.id), once=True)
+            self._persist(lambda: self.broker.leave(self.info.id, self.consequences), once=True)
             self._say({"left": self.info.id})
         self.broker.close()
 

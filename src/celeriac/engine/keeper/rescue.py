@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from celeriac.engine.brokers.base import Verdict
+from celeriac.engine.brokers.base import Consequences, Verdict
 from celeriac.engine.faults import fault_point
 from celeriac.engine.ipc.slots import SlotTable
 from celeriac.engine.job import State, Token
@@ -15,10 +15,11 @@ from celeriac.engine.outcome import Failure
 class Rescue:
     """Charges what was begun, ends what a verdict names, and returns the rest."""
 
-    def __init__(self, broker: Any, slots: SlotTable, limit: int) -> None:
+    def __init__(self, broker: Any, slots: SlotTable, limit: int, consequences: Consequences | None = None) -> None:
         self._broker = broker
         self._slots = slots
         self._limit = limit
+        self._consequences = consequences
 
     def child(self, child: str, slot: int, verdicts: Sequence[Mapping[str, Any]] = (), charge: bool = True) -> int:
         """Rescue the jobs of a dead child. The slot still says what was running when it died."""
@@ -31,13 +32,14 @@ class Rescue:
             begun=[token for token in begun if token not in named],
             verdicts=judged,
             limit=self._limit if charge else None,
+            consequences=self._consequences,
         )
         fault_point("after-rescue")
         return rescued
 
     def lapsed(self) -> int:
         """Rescue the jobs of every worker whose lease ran out."""
-        rescued: int = self._broker.rescue(limit=self._limit)
+        rescued: int = self._broker.rescue(limit=self._limit, consequences=self._consequences)
         return rescued
 
 

@@ -73,7 +73,7 @@ class AttemptLog:
 def _failed(attempt: Attempt) -> None:
     error = attempt.error
     if isinstance(error, Reject):
-        _say(logging.WARNING, attempt, "rejected: %s", error)
+        _say(logging.WARNING, attempt, "rejected: %s", shown(error.reason))
     elif isinstance(error, attempt.task.throws):
         _say(logging.INFO, attempt, "raised expected: %s", shown(error))  # ``throws`` are no failures of the code
     else:

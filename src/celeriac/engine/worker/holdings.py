@@ -18,7 +18,7 @@ COMPARE_EVERY = 5.0
 
 
 class Holdings:
-    """The main thread submits and gives back, and owns ``_broker``. Pool threads and the loop say what ended, under ``_lock``."""
+    """The main thread submits and gives back, and owns ``_broker``; pools say what ended, under ``_lock``."""
 
     def __init__(self, broker: Any, child: str, completer: Completer, fetcher: Fetcher) -> None:
         self._broker = broker

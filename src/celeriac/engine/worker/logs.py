@@ -18,6 +18,8 @@ from celeriac.engine.request import current_request
 from celeriac.engine.translation import gettext as _
 
 PLAIN = "%(asctime)s %(levelname)-7s %(process)d%(task)s %(message)s"
+BAR = "  | "
+"""What each line below a record's first begins with."""
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "FATAL")
 FORMATS = ("plain", "json")
 
@@ -37,7 +39,8 @@ def _belongs_to() -> tuple[str, str] | None:
 class PlainFormatter(logging.Formatter):
     """``2026-11-21 10:00:00,123 INFO    4711 blog.tasks.rank[0199...] message``.
 
-    Control characters are escaped, so that text from a job cannot forge a line (CVE-2025-48432); a traceback keeps its lines.
+    Text from a job cannot forge a line (CWE-117): control characters are escaped, and the lines of a traceback each begin with
+    a bar, as no line of ours does.
     """
 
     def __init__(self) -> None:
@@ -46,14 +49,17 @@ class PlainFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         task = _belongs_to() if record.name not in (RECEIPTS, ATTEMPTS) else None
         record.task = escape(f" {task[0]}[{task[1]}]") if task else ""
-        return super().format(record)
+        record.message, record.asctime = record.getMessage(), self.formatTime(record)
+        return "".join([self.formatMessage(record), *(f"\n{BAR}{escape(line)}" for line in self._lines_below(record))])
+
+    def _lines_below(self, record: logging.LogRecord) -> list[str]:
+        """Return the traceback and the stack. Not by way of ``record.exc_text``, which the other handlers write and read."""
+        error = self.formatException(record.exc_info) if record.exc_info else record.exc_text
+        return [line for text in (error, record.stack_info) if text for line in text.split("\n")]
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         record.message = escape(record.message)
         return super().formatMessage(record)
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        return "\n".join(map(escape, super().formatException(ei).split("\n")))
 
 
 class JSONFormatter(logging.Formatter):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from celeriac.engine.attempt.runner import AttemptRunner
+from celeriac.engine.job import Job
 from celeriac.engine.options import WorkerOptions
+from celeriac.engine.outcome import Failure
 from celeriac.engine.registry import Registry
 
 
@@ -20,6 +23,9 @@ class Project(Protocol):
 
     def runner(self, **parts: Any) -> AttemptRunner:
         """Return an attempt runner made of ``parts`` and of what the project adds: signals, follow-ups, transactions."""
+
+    def follow_failure(self, job: Job, failure: Failure) -> Sequence[Job]:
+        """Return what follows a job whose process was killed: ``Consequences``, by its record alone, without user code."""
 
     def started(self, role: str) -> None:
         """A process was forked and has no connections yet. ``role`` is ``keeper`` or ``child``."""

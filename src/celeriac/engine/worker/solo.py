@@ -39,7 +39,9 @@ class Solo:
         self.slots = local_slot()
         self.child = Child(project, self.info.id, uuid.uuid4().hex, self.slots.writer(0), None)
         self.joined = threading.Event()
-        self.keeper = Keeper(project.connect(), self.info, options, self.slots, None, SystemClock(), self._hear_keeper)
+        self.keeper = Keeper(
+            project.connect(), self.info, options, self.slots, None, SystemClock(), self._hear_keeper, project.follow_failure
+        )
         self.keeper.children[self.child.id] = 0
         self._thread = threading.Thread(target=self.keeper.run, args=(False,), name="celeriac-keeper", daemon=True)
 

@@ -166,7 +166,7 @@ def run_keeper(message: dict[str, Any], project: Project, slots: SlotTable, mast
     info = msgspec.convert(message["worker"], WorkerInfo)
     options: WorkerOptions = project.options
     set_title(f"celeriac: keeper {options.name}")
-    keeper = Keeper(project.connect(), info, options, slots, master, SystemClock())
+    keeper = Keeper(project.connect(), info, options, slots, master, SystemClock(), consequences=project.follow_failure)
     keeper.run(joined=message["joined"])
     return 0
 

@@ -10,9 +10,11 @@ from celeriac.engine.job import State
 from celeriac.testing.conformance.scenario import (
     Engine,
     a_child,
+    a_failure,
     a_job,
     an_outcome,
     claim_one,
+    ids,
     known,
     state_of,
 )
@@ -39,6 +41,31 @@ class RecordSuite:
         assert {name: getattr(record, name) for name in fields} == fields
         assert record.state is State.WAITING
         assert (record.attempts, record.charges, record.result, record.finished) == (0, 0, None, None)
+
+    def test_a_job_that_ran_without_being_enqueued_can_be_remembered(self, broker: Engine) -> None:
+        job = a_job(parent="parent-id", headers={"a": 1}, position=2, priority=3)
+        broker.remember(job, an_outcome(job, result=b"42", progress={"done": 1}, worker="fig@tree"))
+        record = known(broker, job.id)
+        assert (record.state, record.result, record.progress, record.worker) == (
+            State.SUCCEEDED, b"42", {"done": 1}, "fig@tree",
+        )  # fmt: skip
+        assert (record.parent, record.headers, record.position, record.priority) == ("parent-id", {"a": 1}, 2, 3)
+        assert (record.attempts, record.started is None, record.finished is None) == (1, False, False)
+        assert broker.claim([job.queue], 5, a_child(broker)) == []
+        assert broker.attempts(job.id) == []
+        assert [found.id for found in broker.find({"parent": "parent-id"}, 5)] == [job.id]
+
+    def test_a_remembered_failure_keeps_its_attempt(self, broker: Engine) -> None:
+        job = a_job()
+        broker.remember(job, an_outcome(job, State.FAILED, failure=a_failure("no string left"), result=b"{}"))
+        assert [attempt.failure.message for attempt in broker.attempts(job.id) if attempt.failure] == ["no string left"]
+        assert ids(broker.find({"state": State.FAILED}, 5)) == [job.id]
+
+    def test_what_was_enqueued_is_not_overwritten_by_remembering(self, broker: Engine) -> None:
+        job = a_job()
+        broker.push([job])
+        broker.remember(job, an_outcome(job))
+        assert state_of(broker, job) is State.WAITING
 
     def test_a_record_follows_its_job(self, broker: Engine) -> None:
         child = a_child(broker)

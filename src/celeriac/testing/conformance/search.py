@@ -118,3 +118,4 @@ class SearchSuite:
         [info] = broker.workers()
         assert (info.id, info.name, info.host, info.pid) == (living, "fig@tree", "tree", 4711)
         assert (info.pool, info.concurrency, info.queues) == ("prefork", 2, [QUEUE])
+        assert info.started == pytest.approx(time.time(), abs=60.0)

@@ -13,6 +13,6 @@ app.conf.beat_schedule = {
     "every-hour": {
         "task": "reports.tasks.build",
         "schedule": crontab(minute=0),
-        "args": ("hourly", 0),
+        "args": ("hourly", "/srv/proj/export.csv"),
     },
 }

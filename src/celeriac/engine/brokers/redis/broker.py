@@ -9,7 +9,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from celeriac.engine.brokers.base import Cancel, Capabilities, Command, Pause, Purge, Resume, Unpark, Verdict, WorkerInfo
+from celeriac.engine.brokers.base import (
+    Cancel,
+    Capabilities,
+    Command,
+    Consequences,
+    Pace,
+    Pause,
+    Purge,
+    Resume,
+    Unpark,
+    Verdict,
+    WorkerInfo,
+)
 from celeriac.engine.brokers.endings import judged, lost, poisonous, unwanted
 from celeriac.engine.brokers.redis import store
 from celeriac.engine.brokers.redis.connection import connect, prefix_of, typed_errors
@@ -17,6 +29,7 @@ from celeriac.engine.brokers.redis.encoding import claimed_job, ended, failure_t
 from celeriac.engine.brokers.redis.leader import RedisLeader
 from celeriac.engine.brokers.redis.notifier import RedisNotifier
 from celeriac.engine.brokers.redis.scripts import Scripts
+from celeriac.engine.brokers.turns import AHEAD
 from celeriac.engine.errors import ChildIsDead, LeaseLost
 from celeriac.engine.job import TRANSITIONS, Job, State, Token
 from celeriac.engine.outcome import Attempt, Failure, Outcome
@@ -26,16 +39,17 @@ PART = 500
 """Jobs a script takes at once: a longer one would keep everybody else waiting."""
 
 
-def _text(failure: Failure | None) -> bytes:
-    assert failure is not None
-    return failure_text(failure)
+def _reason(outcome: Outcome) -> Failure:
+    assert outcome.failure is not None
+    return outcome.failure
 
 
 _NOBODY = Token(0, "", 0)
+_LOST = _reason(lost(_NOBODY, 0, 0))
 FAILURES = (
-    _text(lost(_NOBODY, 0, 0).failure),
-    _text(poisonous(_NOBODY, 0, 0, 424242).failure).replace(b"424242", b"@CHARGES@"),
-    _text(unwanted(_NOBODY, 0).failure),
+    failure_text(_LOST),
+    failure_text(_reason(poisonous(_NOBODY, 0, 0, 424242))).replace(b"424242", b"@CHARGES@"),
+    failure_text(_reason(unwanted(_NOBODY, 0))),
 )
 """How a job ends that was lost, that is poisonous, that nobody wants: what a script decides by itself."""
 
@@ -111,6 +125,20 @@ class RedisBroker:
             raise ChildIsDead(f"The broker has declared the child {child} dead; its jobs were given to others.")
         return [claimed_job(row, child) for row in taken]
 
+    def admit(self, jobs: Sequence[Job], apart: Mapping[str, float]) -> set[Token]:
+        """Let claimed jobs of tasks with a rate limit take their turns. Returns the tokens that may begin."""
+        may: set[Token] = set()
+        for task in sorted({job.task for job in jobs}):
+            tokens = [job.token for job in jobs if job.task == task]
+            places = self.call("admit", task, apart.get(task, 0.0), AHEAD, *_flat(tokens))
+            may.update(tokens[place] for place in places)
+        return may
+
+    def paced(self) -> set[str]:
+        """Return the tasks whose rate somebody set."""
+        rates = self.do(lambda client: client.hgetall(f"{self.prefix}rates"))
+        return {task.decode() for task, rate in rates.items() if not rate.endswith(b" -")}
+
     def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
         """Record that bodies start. Returns the tokens still held."""
         listed = list(tokens)
@@ -141,24 +169,43 @@ class RedisBroker:
         """Extend a worker's lease. False means it was declared dead."""
         return bool(self.call("renew", worker, lease))
 
-    def leave(self, worker: str) -> int:
+    def leave(self, worker: str, consequences: Consequences | None = None) -> int:
         """A worker goes: give back what its children hold, uncharged."""
-        return self._rescue("", worker, (), (), None)
+        return self._rescue(["", worker, "", *FAILURES, 0], (), consequences)
 
     def rescue(
-        self, child: str | None = None, begun: Collection[Token] = (), verdicts: Collection[Verdict] = (), limit: int | None = 3
+        self,
+        child: str | None = None,
+        begun: Collection[Token] = (),
+        verdicts: Collection[Verdict] = (),
+        limit: int | None = 3,
+        consequences: Consequences | None = None,
     ) -> int:
         """Declare ``child`` dead, or every worker whose lease ran out. Returns how many jobs were taken from the dead."""
-        return self._rescue(child or "", "", begun, verdicts, limit)
+        tokens = [argument for token in begun for argument in (token.number, token.delivery)]
+        request = [child or "", "", "" if limit is None else limit, *FAILURES, len(begun), *tokens]
+        return self._rescue(request, verdicts, consequences)
 
-    def _rescue(
-        self, child: str, worker: str, begun: Collection[Token], verdicts: Collection[Verdict], limit: int | None
-    ) -> int:
+    def _rescue(self, request: list[Any], verdicts: Collection[Verdict], consequences: Consequences | None) -> int:
         now = self._time() if verdicts else 0.0
         ends = [argument for verdict in verdicts for argument in ended(judged(verdict, now, now))]
-        tokens = [argument for token in begun for argument in (token.number, token.delivery)]
-        who = (child, worker, "" if limit is None else limit, *FAILURES)
-        return int(self.call("rescue", *who, len(begun), *tokens, len(verdicts), *ends))
+        request += [len(verdicts), *ends]
+        if consequences is None:
+            return int(self.call("rescue", *request, -1))
+        return self._rescue_with(request, {verdict.token.number: verdict.failure for verdict in verdicts}, consequences)
+
+    def _rescue_with(self, request: list[Any], reasons: Mapping[int, Failure], consequences: Consequences) -> int:
+        """Build what follows the jobs that the script will fail, from their records; until it names no more of them."""
+        prepared: dict[int, list[Any]] = {}
+        while True:
+            answer = self.call("rescue", *request, len(prepared), *(part for each in prepared.values() for part in each))
+            if isinstance(answer, int):
+                return answer
+            numbers = [int(number) for number in answer]
+            prepared.update((number, [number, 0]) for number in numbers)  # also those whose record is gone
+            for job in store.records(self, numbers):
+                follow_ups = consequences(job, reasons.get(job.number, _LOST))
+                prepared[job.number] = [job.number, *pushed(follow_ups)]
 
     def _time(self) -> float:
         seconds, micros = self.do(lambda client: client.time())
@@ -184,6 +231,8 @@ class RedisBroker:
                 return int(self.call("purge", *command.queues))
             case Unpark():
                 return self._unpark(command)
+            case Pace():
+                return int(self.call("pace", command.task, "" if command.apart is None else command.apart))
 
     def _unpark(self, command: Unpark) -> int:
         if command.ids:
@@ -220,6 +269,14 @@ class RedisBroker:
     def counts(self) -> dict[str, dict[State, int]]:
         """Return the number of jobs by queue and state."""
         return store.counts(self)
+
+    def workers(self) -> list[WorkerInfo]:
+        """Return the living workers, in the order of their names."""
+        return store.workers(self)
+
+    def remember(self, job: Job, outcome: Outcome) -> None:
+        """Keep the record of a job that has run without being enqueued."""
+        store.remember(self, job, outcome)
 
     def report(self, token: Token, progress: dict[str, Any]) -> bool:
         """Replace the progress of a running job. False where the claim is lost."""

@@ -11,7 +11,8 @@ from celeriac.engine.brokers.endings import worth_keeping
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Attempt, Failure, Outcome
 
-_packed = msgspec.msgpack.Encoder().encode
+packed = msgspec.msgpack.Encoder().encode
+"""A job's record, or a remembered attempt, as the server keeps it and no script reads it."""
 _record = msgspec.msgpack.Decoder(Job).decode
 _plain = msgspec.msgpack.Decoder().decode
 _failure = msgspec.json.Decoder(Failure).decode
@@ -29,10 +30,10 @@ def clean(text: str) -> str:
 
 
 def pushed(jobs: Sequence[Job]) -> list[Any]:
-    """Return the arguments of a push: how many jobs, and six for each."""
+    """Return the arguments of a push: how many jobs, and seven for each."""
     arguments: list[Any] = [len(jobs)]
     for job in jobs:
-        arguments += (job.id, job.queue, job.priority, job.state.value, job.run_at or 0.0, _packed(job))
+        arguments += (job.id, job.task, job.queue, job.priority, job.state.value, job.run_at or 0.0, packed(job))
     return arguments
 
 
@@ -74,7 +75,7 @@ def _attempt(outcome: Outcome) -> bytes:
     failure, log = outcome.failure, outcome.log
     text = failure_text(failure).decode() if failure is not None else False
     worker, kept = outcome.worker or False, clean(log) if log else False
-    return _packed([outcome.state.value, outcome.started, outcome.finished, worker, text, kept])
+    return packed([outcome.state.value, outcome.started, outcome.finished, worker, text, kept])
 
 
 def claimed_job(row: Sequence[Any], child: str) -> Job:

@@ -6,10 +6,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from celeriac.engine.brokers.redis.encoding import stored_attempt, stored_job
+import msgspec
+
+from celeriac.engine.brokers.base import WorkerInfo
+from celeriac.engine.brokers.redis.encoding import ended, packed, stored_attempt, stored_job
 from celeriac.engine.brokers.redis.notifier import RedisNotifier
 from celeriac.engine.job import LIVE, TERMINAL, Job, State
-from celeriac.engine.outcome import Attempt
+from celeriac.engine.outcome import Attempt, Outcome
 
 if TYPE_CHECKING:
     from celeriac.engine.brokers.redis.broker import RedisBroker
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 POLL = 1.0
 """Seconds between looks while waiting for a result, should a wake-up get lost."""
 PAGE = 500
+_worker = msgspec.json.Decoder(WorkerInfo).decode
 FILTERS = frozenset({"queue", "task", "state", "root", "parent", "group"})
 
 
@@ -79,23 +83,27 @@ def _newest(broker: RedisBroker, before: int | None) -> Iterator[Job]:
                 f"{broker.prefix}all", below, "-inf", desc=True, byscore=True, offset=0, num=PAGE
             )
         )
-        yield from _records(broker, [int(number) for number in numbers])
+        yield from records(broker, [int(number) for number in numbers])
         if len(numbers) < PAGE:
             return
         below = f"({numbers[-1].decode()}"
 
 
-def _records(broker: RedisBroker, numbers: list[int]) -> Iterator[Job]:
+def records(broker: RedisBroker, numbers: Sequence[int]) -> Iterator[Job]:
+    """Yield the records of these numbers, where there are any."""
+
     def read(client: Any) -> list[dict[bytes, bytes]]:
         pipe = client.pipeline(transaction=False)
         for number in numbers:
             pipe.hgetall(f"{broker.prefix}j:{number}")
+        pipe.hgetall(f"{broker.prefix}children")
         rows: list[dict[bytes, bytes]] = pipe.execute()
         return rows
 
-    for number, fields in zip(numbers, broker.do(read), strict=True):
+    *rows, workers_of = broker.do(read)
+    for number, fields in zip(numbers, rows, strict=True):
         if fields:
-            yield stored_job(number, fields)
+            yield stored_job(number, {**fields, b"name": workers_of.get(fields.get(b"c", b""), b"")})
 
 
 def counts(broker: RedisBroker) -> dict[str, dict[State, int]]:
@@ -108,6 +116,20 @@ def counts(broker: RedisBroker) -> dict[str, dict[State, int]]:
     return counted
 
 
+def workers(broker: RedisBroker) -> list[WorkerInfo]:
+    """Return the living workers, in the order of their names."""
+    found = []
+    for row in broker.call("workers"):
+        joined, _, data = row.partition(b" ")
+        found.append(msgspec.structs.replace(_worker(data), started=float(joined)))
+    return sorted(found, key=lambda worker: (worker.name, worker.id))
+
+
+def remember(broker: RedisBroker, job: Job, outcome: Outcome) -> None:
+    """Keep the record of a job that has run without being enqueued."""
+    broker.call("remember", job.id, job.task, job.queue, job.priority, packed(job), *ended(outcome))
+
+
 def numbers_of(broker: RedisBroker, ids: Iterable[str]) -> list[str]:
     """Return the numbers of known jobs."""
     keys = [f"{broker.prefix}i:{id}" for id in dict.fromkeys(ids)]
@@ -117,7 +139,7 @@ def numbers_of(broker: RedisBroker, ids: Iterable[str]) -> list[str]:
 
 def of_tasks(broker: RedisBroker, numbers: list[int], tasks: Sequence[str]) -> list[str]:
     """Return those of ``numbers`` whose job runs one of ``tasks``."""
-    return [str(job.number) for job in _records(broker, numbers) if job.task in tasks]
+    return [str(job.number) for job in records(broker, numbers) if job.task in tasks]
 
 
 def prune(broker: RedisBroker, ages: Mapping[State, float], limit: int) -> int:

@@ -39,6 +39,7 @@ from celeriac.engine.brokers.sql.wake import Wake, wake_for
 from celeriac.engine.errors import CeleriacError, ChildIsDead, ImproperlyConfigured, LeaseLost
 from celeriac.engine.job import Job, State, Token
 from celeriac.engine.outcome import Attempt, Failure, Outcome
+from celeriac.engine.translation import gettext as _
 
 T = TypeVar("T")
 CONFLICTS = 5
@@ -57,8 +58,10 @@ def dialect_for(alias: str) -> Dialect:
 
         return Postgres(alias)
     raise ImproperlyConfigured(
-        f"The database {alias!r} is {vendor}; Celeriac's SQL engine runs on SQLite and PostgreSQL. Name an alias of one of"
-        ' these: CELERY_BROKER_URL = "django://<alias>".'
+        _(
+            "The database {alias!r} is {vendor}; Celeriac's SQL engine runs on SQLite and PostgreSQL. Name an"
+            ' alias of one of these: CELERY_BROKER_URL = "django://<alias>".'
+        ).format(alias=alias, vendor=vendor)
     )
 
 
@@ -101,7 +104,7 @@ class SQLBroker:
                     if not self.private or not (is_conflict(error) or is_locked(error)) or attempt == CONFLICTS - 1:
                         raise
                     time.sleep(random.uniform(0, 0.02 * (attempt + 1)))
-        raise AssertionError("unreachable: the last conflict is raised")
+        raise AssertionError(_("unreachable: the last conflict is raised"))
 
     def _in_transaction(self, action: Callable[[], T]) -> T:
         def run() -> T:
@@ -148,7 +151,7 @@ class SQLBroker:
 
     def enrol(self, worker: str, child: str) -> None:
         if not self._do(lambda: self.connection.run(self.dialect.sql["enrol"], (child, worker))):
-            raise LeaseLost(f"The worker {worker} was declared dead; it cannot start another child.")
+            raise LeaseLost(_("The worker {worker} was declared dead; it cannot start another child.").format(worker=worker))
 
     def claim(self, queues: Sequence[str], limit: int, child: str) -> list[Job]:
         jobs: list[Job] = []
@@ -161,7 +164,9 @@ class SQLBroker:
     def _claim(self, queue: str, limit: int, child: str) -> list[Job]:
         taken = self._do(lambda: self.dialect.claim(self.connection, queue, limit, child))
         if taken is None:
-            raise ChildIsDead(f"The broker has declared the child {child} dead; its jobs were given to others.")
+            raise ChildIsDead(
+                _("The broker has declared the child {child} dead; its jobs were given to others.").format(child=child)
+            )
         return [claimed_job(row, child) for row in taken]
 
     def admit(self, jobs: Sequence[Job], apart: Mapping[str, float]) -> set[Token]:
@@ -283,9 +288,7 @@ class SQLBroker:
             self.connection.run_many(sql["forget_idle"], [(child,) for child in children])
         now = time.time()
         return [
-            queue
-            for child in children
-            for queue in self.dialect.empty(self.connection, child, (), now, limit, consequences)
+            queue for child in children for queue in self.dialect.empty(self.connection, child, (), now, limit, consequences)
         ]
 
     def _rescue_child(
@@ -350,8 +353,10 @@ class SQLBroker:
         try:
             if other.get(id) is None and self.get(id) is not None:
                 raise CeleriacError(
-                    f"The job {id} was enqueued inside this transaction, so no worker sees it before the COMMIT, and waiting"
-                    " for it here would never end. Leave the atomic() block first."
+                    _(
+                        "The job {id} was enqueued inside this transaction, so no worker sees it before the COMMIT, and"
+                        " waiting for it here would never end. Leave the atomic() block first."
+                    ).format(id=id)
                 )
             return store.wait(other, id, timeout)
         finally:
@@ -372,6 +377,9 @@ class SQLBroker:
 
     def workers(self) -> list[WorkerInfo]:
         return self._do(lambda: store.workers(self.connection, self.dialect))
+
+    def remember(self, job: Job, outcome: Outcome) -> None:
+        self._in_transaction(lambda: store.remember(self.connection, self.dialect, job, outcome))
 
     def report(self, token: Token, progress: dict[str, Any]) -> bool:
         values = (store.progress_text(progress), token.number, *token)

@@ -119,6 +119,10 @@ STATEMENTS = {
     "progress": "update celeriac_job set progress = {json} where number = %s",
     "report": """update celeriac_job set progress = {json} where number = %s and exists (select 1 from celeriac_live
         where job = %s and child = %s and delivery = %s and state = 'running')""",
+    "remember": """insert into celeriac_job (id, task, queue, payload, priority, state, trouble, attempts,
+            root, parent, "group", position, headers, progress, result, started, finished, worker, created)
+        values (%s, %s, %s, {blob}, %s, %s, nullif({text}, 'succeeded'), %s, {text}, {text}, {text}, %s, {json}, {json}, {blob},
+            %s, %s, %s, {now}) on conflict (id) do nothing""",
     # -- forgetting ------------------------------------------------------------------------------------------------------
     "forget_attempts": "delete from celeriac_attempt where job = %s",
     "forget": "delete from celeriac_job where number = %s and state in ('succeeded', 'failed', 'cancelled', 'expired')",

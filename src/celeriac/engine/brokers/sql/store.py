@@ -6,12 +6,15 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from celeriac.engine.brokers.base import WorkerInfo
+from celeriac.engine.brokers.endings import worth_keeping
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.brokers.sql.connection import Connection
 from celeriac.engine.brokers.sql.dialect import Dialect
-from celeriac.engine.job import LIVE, Job, State
-from celeriac.engine.outcome import Attempt
+from celeriac.engine.job import LIVE, Job, State, Token
+from celeriac.engine.outcome import Attempt, Outcome
 
 if TYPE_CHECKING:
     from celeriac.engine.brokers.sql.broker import SQLBroker
@@ -102,6 +105,19 @@ def counts(connection: Connection, dialect: Dialect) -> dict[str, dict[State, in
 def workers(connection: Connection, dialect: Dialect) -> list[WorkerInfo]:
     """Return the living workers."""
     return [rows.worker(row) for row in connection.fetch(dialect.sql["workers"])]
+
+
+def remember(connection: Connection, dialect: Dialect, job: Job, outcome: Outcome) -> None:
+    """Insert the record of a job that has ended and was never enqueued; one whose id exists is left alone."""
+    state, attempts = outcome.state.value, job.attempts + outcome.counts
+    position = (job.root, job.parent, job.group, job.position)
+    said = (rows.json_text(job.headers), rows.json_text(outcome.progress), outcome.result)
+    ended = (dialect.time(outcome.started), dialect.time(outcome.finished), outcome.worker)
+    begun = (job.id, job.task, job.queue, job.payload, job.priority)
+    if connection.run(dialect.sql["remember"], (*begun, state, state, attempts, *position, *said, *ended)):
+        number = connection.fetch(dialect.sql["numbers"], (job.id,))[0][0]
+        if worth_keeping(outcome):
+            dialect.keep_attempt(connection, msgspec.structs.replace(outcome, token=Token(number, "", 0)))
 
 
 def progress_text(progress: dict[str, Any]) -> str | None:

@@ -10,6 +10,7 @@
 --   idle:<queue>      children asleep, to be woken        armed         the queues each of them sleeps on
 --   ended:<state>     ended jobs, by time                 parked, doomed, waiters   numbers
 --   counts            jobs by state and queue             leaders       duties
+--   rates             a task's next free turn and spacing turns:<task>  jobs that have a turn
 
 local P = KEYS[1]
 local call = redis.call
@@ -94,18 +95,20 @@ local function schedule(number, run_at, time)
   if run_at < time + SOON then wake_keepers() end
 end
 
--- Accept the jobs that come next among the arguments: how many, then id, queue, priority, state, run_at and record of each.
--- A known id is left as it is.
+-- Accept the jobs that come next among the arguments: how many, then id, task, queue, priority, state, run_at and record of
+-- each. A known id is left as it is.
 local function push(time)
   local jobs = take_number()
   if jobs == 0 then return end
   local last = call('INCRBY', P .. 'n', jobs) - jobs
   local all = {}
   for nth = 1, jobs do
-    local id, queue, priority, state, run_at, record = take(), take(), take_number(), take(), take_number(), take()
+    local id, task, queue, priority, state = take(), take(), take(), take_number(), take()
+    local run_at, record = take_number(), take()
     local number = whole(last + nth)
     if call('SETNX', P .. 'i:' .. id, number) == 1 then
-      call('HSET', P .. 'j:' .. number, 'id', id, 'r', record, 's', state, 'q', queue, 'p', priority, 'ct', exact(time))
+      call('HSET', P .. 'j:' .. number, 'id', id, 'k', task, 'r', record, 's', state, 'q', queue, 'p', priority,
+        'ct', exact(time))
       all[#all + 1] = number
       all[#all + 1] = number
       tally(state, queue, 1)
@@ -139,7 +142,7 @@ local function tell_waiters(number)
 end
 
 local function forget_claim(number)
-  call('HDEL', P .. 'j:' .. number, 'b', 'o', 'st', 'w', 'fi')
+  call('HDEL', P .. 'j:' .. number, 'b', 'o', 'x', 'st', 'w', 'fi')
   call('SREM', P .. 'doomed', number)
 end
 
@@ -183,10 +186,10 @@ local function send_back(outcome, key, queue, time)
   call('HSET', key, 's', state, 'q', to, 'g', 0)
   if run_at then call('HSET', key, 't', exact(run_at)) end
   if outcome.payload then call('HSET', key, 'pl', outcome.payload) end
-  local doomed = call('SISMEMBER', P .. 'doomed', number) == 1
+  local revoked = call('HEXISTS', key, 'x') == 1
   forget_claim(number)
   tally(state, to, 1)
-  if doomed then
+  if revoked then
     cancelled(number, to, state, time)
   elseif later then
     schedule(number, run_at, time)
@@ -223,13 +226,13 @@ local function settle(outcome, time)
   return true
 end
 
--- Give a held job back to wait; one that somebody asked to terminate is cancelled instead. ``attempt`` remembers that.
+-- Give a held job back to wait; one that somebody cancelled meanwhile ends so, and ``unwanted`` says why.
 local function give_back(number, child, queue, attempts, time, unwanted)
   local key = P .. 'j:' .. number
   call('HDEL', P .. 'h:' .. child, number)
-  local doomed = call('SISMEMBER', P .. 'doomed', number) == 1
+  local revoked = call('HEXISTS', key, 'x') == 1
   forget_claim(number)
-  if doomed then
+  if revoked then
     remember(number, attempts, decided('cancelled', time, unwanted))
     call('HSET', key, 'st', exact(time))
     cancelled(number, queue, 'running', time)

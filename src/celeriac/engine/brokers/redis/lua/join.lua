@@ -1,3 +1,4 @@
 -- ARGV: worker, who it is, seconds of lease
-call('HSET', P .. 'workers', ARGV[1], ARGV[2])
-call('ZADD', P .. 'leases', exact(now() + tonumber(ARGV[3])), ARGV[1])
+local time = now()
+call('HSET', P .. 'workers', ARGV[1], exact(time) .. ' ' .. ARGV[2])
+call('ZADD', P .. 'leases', exact(time + tonumber(ARGV[3])), ARGV[1])

@@ -8,7 +8,7 @@ for nth = 1, take_number() do
     push(time)
   else
     refused[#refused + 1] = nth - 1
-    place = place + follow_ups * 6
+    place = place + follow_ups * 7
   end
 end
 finish()
