@@ -14,7 +14,8 @@ import polib
 
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "celeriac"
 CATALOGUES = sorted((PACKAGE / "locale").glob("*/LC_MESSAGES/django.po"))
-MARKS = frozenset({"_", "gettext", "gettext_lazy", "gettext_noop"})
+MARKS = {"_": 0, "gettext": 0, "gettext_lazy": 0, "gettext_noop": 0, "Advice": 1}
+"""Whose arguments are texts, from which one on. The tables of advice are shown through ``migrating.finding.told``."""
 
 
 def messages() -> dict[str, list[tuple[str, str]]]:
@@ -34,9 +35,9 @@ def marked(tree: ast.AST) -> Iterator[str]:
         if not (isinstance(node, ast.Call) and node.args):
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        text = node.args[0]
-        if name in MARKS and isinstance(text, ast.Constant) and isinstance(text.value, str):
-            yield text.value
+        for text in node.args[MARKS[name] :] if name in MARKS else ():
+            if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                yield text.value
 
 
 def update(catalogue: Path) -> list[str]:

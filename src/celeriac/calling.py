@@ -178,7 +178,7 @@ def publish(app: Celery, jobs: Sequence[Job]) -> None:
     """Push jobs, in one round trip, and tell the signals."""
     if signals.before_task_publish.receivers:
         for job in jobs:
-            _announce(job)
+            announce(job)
     app.broker().push(jobs)
     for job in jobs:
         if job.queue not in app.met_queues:
@@ -190,7 +190,7 @@ def publish(app: Celery, jobs: Sequence[Job]) -> None:
             )
 
 
-def _announce(job: Job) -> None:
+def announce(job: Job) -> None:
     """Send ``before_task_publish``. A header that a receiver adds travels with the job, as in Celery."""
     headers = message_headers(job)
     standard = set(headers) - set(job.headers or ())

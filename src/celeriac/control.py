@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from celeriac.engine.brokers.base import Cancel, Pace, Pause, Purge, Resume, Unpark
 from celeriac.engine.translation import gettext as _
 from celeriac.exceptions import NotInThisVersion
-from celeriac.rates import seconds_apart
+from celeriac.rates import check_rate, seconds_apart
 
 if TYPE_CHECKING:
     from celeriac.app import Celery
@@ -23,7 +23,11 @@ class Control:
     def revoke(
         self, task_id: str | Iterable[str], destination: Any = None, terminate: bool = False, signal: Any = None, **_: Any
     ) -> int:
-        """Cancel jobs; running ones only with ``terminate``. Returns how many jobs it concerned."""
+        """Cancel jobs; running ones only with ``terminate``. Returns how many jobs are cancelled, or will be ended.
+
+        A worker takes jobs up to 0.1 s before it begins them. Without ``terminate``, one that was taken may still begin, as in
+        Celery; where a slow job keeps it from that, it ends cancelled. One that runs is not tried again, whatever it ends in.
+        """
         ids = (task_id,) if isinstance(task_id, str) else tuple(str(id) for id in task_id)
         return self._do(Cancel(ids, terminate))
 
@@ -56,15 +60,8 @@ class Control:
         It holds until it is set anew, also after a restart; 0 is no limit, None what the code says. A task that had no limit
         is kept to this one within 5 seconds. Returns how many jobs that were put off wait again. Raises ``ValueError``.
         """
-        try:
-            apart = None if rate_limit is None else seconds_apart(rate_limit)
-        except ValueError as error:
-            raise ValueError(
-                _("rate_limit of {task_name} is {rate_limit!r}; expected {error}.").format(
-                    task_name=task_name, rate_limit=rate_limit, error=error
-                )
-            ) from None
-        return self._do(Pace(task_name, apart))
+        check_rate(task_name, rate_limit)
+        return self._do(Pace(task_name, None if rate_limit is None else seconds_apart(rate_limit)))
 
     def _do(self, command: Any) -> int:
         changed: int = self._app.broker().control(command)

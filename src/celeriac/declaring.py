@@ -12,7 +12,7 @@ from celeriac.current import current_app, share
 from celeriac.engine.errors import did_you_mean
 from celeriac.engine.translation import gettext as _
 from celeriac.exceptions import CeleryWarning, NotInThisVersion
-from celeriac.rates import seconds_apart
+from celeriac.rates import check_rate
 from celeriac.task import Task
 from celeriac.task.options import TaskOptions
 from celeriac.transactional import refuse_async
@@ -92,20 +92,10 @@ def check_options(name: str, options: dict[str, Any]) -> None:
     for limit in ("time_limit", "soft_time_limit"):
         options.update({limit: opts.limit(limit, options[limit])} if limit in options else {})
     opts.check_limits(options.get("soft_time_limit"), options.get("time_limit"))
-    _check_rate(name, options.get("rate_limit"))
+    check_rate(name, options.get("rate_limit"))
     for kinds in ("autoretry_for", "dont_autoretry_for", "throws"):
         if kinds in options:
             options[kinds] = _exceptions(name, kinds, options[kinds])
-
-
-def _check_rate(name: str, rate: Any) -> None:
-    """Raise ``ValueError`` for a rate limit that is none."""
-    try:
-        seconds_apart(rate)
-    except ValueError as error:
-        raise ValueError(
-            _("{name}: rate_limit is {rate!r}; expected {error}.").format(name=name, rate=rate, error=error)
-        ) from None
 
 
 def _exceptions(name: str, option: str, value: Any) -> tuple[type[BaseException], ...]:

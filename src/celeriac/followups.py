@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from celeriac.arguments import takes_only_one
-from celeriac.calling import build_job
+from celeriac import signals
+from celeriac.calling import announce, build_job
 from celeriac.canvas import Signature, signature
 from celeriac.conf.routes import Router
 from celeriac.current import current_app

@@ -40,6 +40,15 @@ class SignalObserver:
                 retval=attempt.value if attempt.error is None else attempt.error, state=attempt.celery_state,
             )  # fmt: skip
 
+    def broke(self, attempt: Attempt) -> None:
+        """The engine could not say what the attempt ended in, so it fails."""
+        if signals.task_internal_error.receivers and attempt.error is not None:
+            einfo = ExceptionInfo(attempt.error)
+            signals.task_internal_error.send(
+                sender=attempt.task, task_id=attempt.job.id, args=attempt.args, kwargs=attempt.kwargs,
+                request=attempt.request, exception=attempt.error, traceback=einfo.tb, einfo=einfo,
+            )  # fmt: skip
+
 
 def runs_eagerly(attempt: Attempt) -> bool:
     """Return whether the attempt runs in its caller's process, so that nobody received it."""
@@ -58,9 +67,11 @@ def _tell_trouble(attempt: Attempt) -> None:
             request=attempt.request or Request(attempt.job), signum=None,
             terminated=state is State.CANCELLED, expired=state is State.EXPIRED,
         )  # fmt: skip
-    elif state is State.PARKED and attempt.task is None and signals.task_unknown.receivers:
-        signals.task_unknown.send(sender=None, name=attempt.job.task, id=attempt.job.id, message=attempt.job, exc=attempt.error)
-    elif state is State.WAITING and signals.task_rejected.receivers:
+    elif state is State.PARKED and attempt.task is None:
+        if signals.task_unknown.receivers:
+            about = {"name": attempt.job.task, "id": attempt.job.id}
+            signals.task_unknown.send(sender=None, message=attempt.job, exc=attempt.error, **about)
+    elif state in (State.PARKED, State.WAITING) and signals.task_rejected.receivers:
         signals.task_rejected.send(sender=attempt.task, message=attempt.job, exc=attempt.error)
 
 

@@ -24,3 +24,13 @@ def seconds_apart(rate: Any) -> float:
     if isinstance(rate, bool) or unit not in _SECONDS or per_unit < 0 or not isfinite(per_unit):
         raise ValueError(_('a number a second, or a text such as "10/s", "100/m" or "5/h"; None or 0 for no limit'))
     return _SECONDS[unit] / per_unit if per_unit else 0.0
+
+
+def check_rate(task: str, rate: Any) -> None:
+    """Raise ``ValueError`` for a ``rate_limit`` of a task that is none."""
+    try:
+        seconds_apart(rate)
+    except ValueError as error:
+        raise ValueError(
+            _("{name}: rate_limit is {rate!r}; expected {error}.").format(name=task, rate=rate, error=error)
+        ) from None

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import logging
 import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import django
+import msgspec
 from django.core import checks
 from django.db import connections, reset_queries
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -22,6 +18,7 @@ from celeriac import signals
 from celeriac.app import Celery
 from celeriac.cli import concurrency, neighbours
 from celeriac.cli.nodename import node_name
+from celeriac.cli.project import find_app, set_up_django
 from celeriac.cli.worker import Flags
 from celeriac.cli.workerlog import set_up_logging
 from celeriac.conf import Settings
@@ -39,6 +36,7 @@ from celeriac.engine.worker.attempt_log import AttemptLog
 from celeriac.engine.worker.project import Project
 from celeriac.followups import follow_failure
 from celeriac.queues import declared_queues
+from celeriac.workersignals import WorkerSignals
 
 logger = logging.getLogger("celeriac.worker")
 
@@ -51,10 +49,11 @@ OTHER_POOLS = {"eventlet": "asyncio", "gevent": "asyncio", "processes": "prefork
 class DjangoProject:
     """A Django project whose tasks are registered in ``app``. Implements the engine's ``Project``."""
 
-    def __init__(self, app: Celery, options: WorkerOptions) -> None:
+    def __init__(self, app: Celery, options: WorkerOptions, told: WorkerSignals | None = None) -> None:
         self.app = app
         self.registry = app.registry
         self.options = options
+        self._told = told or WorkerSignals(app, options.name)
 
     def connect(self) -> Any:
         return connect(self.options.broker).clone()
@@ -74,6 +73,9 @@ class DjangoProject:
         if role == "child":
             signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
         connections.close_all()
+
+    def tell(self, event: str, **about: Any) -> None:
+        self._told.tell(event, **about)
 
     def between_jobs(self) -> None:
         reset_queries()
@@ -105,6 +107,8 @@ def load_project(flags: Flags) -> Project:
     app = find_app(flags.app) if flags.app else None
     set_up_django()
     app = app or current_app()
+    told = WorkerSignals(app, node_name(flags.hostname))
+    told.starting(msgspec.to_builtins(flags))
     app.discover()
     app.finalize()
     settings = app.conf.settings
@@ -112,93 +116,10 @@ def load_project(flags: Flags) -> Project:
     run_checks(app)
     options = options_for(app, settings, flags)
     look_at_broker(app, options)
+    told.loaded(options)
+    options.herald = told.has_listeners()
     connections.close_all()
-    return DjangoProject(app, options)
-
-
-def find_app(name: str) -> Celery | None:
-    """Return the Celery object that ``-A`` names; None for a Django project that has none.
-
-    ``proj`` finds ``proj.celery:app``, ``proj:celery_app`` and ``proj:app``; ``proj.queue:worker_app`` is taken as it is
-    written.
-    """
-    module_name, attribute = name.partition(":")[::2]
-    module = _import(module_name, name)
-    if attribute:
-        found = getattr(module, attribute, None)
-        if not isinstance(found, Celery):
-            raise ImproperlyConfigured(
-                _("-A {name}: {module_name} has no Celery object called {attribute!r}.{hint}").format(
-                    name=name, module_name=module_name, attribute=attribute, hint=did_you_mean(attribute, dir(module))
-                )
-            )
-        return found
-    return _app_in(module) or _app_of_package(module)
-
-
-def _import(module_name: str, asked: str) -> ModuleType:
-    try:
-        return importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise
-        raise ImproperlyConfigured(
-            _("-A {asked}: there is no module {name!r} to import from {folder}.{hint}").format(
-                asked=asked, name=error.name, folder=Path.cwd(), hint=_where_it_is(error.name)
-            )
-        ) from None
-
-
-def _where_it_is(name: str) -> str:
-    """Return the command that goes to the folder that has the package, where it is near."""
-    for folder in (*Path.cwd().parents[:2], *(child for child in Path.cwd().iterdir() if child.is_dir())):
-        if (folder / name / "__init__.py").exists() or (folder / f"{name}.py").exists():
-            return _(" Go to its folder first: cd {folder}").format(folder=folder)
-    return _(" Start the worker in the folder that has manage.py.")
-
-
-def _app_in(module: ModuleType) -> Celery | None:
-    for attribute in ("app", "celery_app", "celery"):
-        found = getattr(module, attribute, None)
-        if isinstance(found, Celery):
-            return found
-    return None
-
-
-def _app_of_package(module: ModuleType) -> Celery | None:
-    if not hasattr(module, "__path__"):
-        return None
-    if importlib.util.find_spec(f"{module.__name__}.celery") is not None:
-        return _app_in(importlib.import_module(f"{module.__name__}.celery"))
-    if "DJANGO_SETTINGS_MODULE" not in os.environ and importlib.util.find_spec(f"{module.__name__}.settings") is not None:
-        os.environ["DJANGO_SETTINGS_MODULE"] = f"{module.__name__}.settings"
-    return None
-
-
-def set_up_django() -> None:
-    """Run ``django.setup()``. Without settings, use what the manage.py of this folder says."""
-    if "DJANGO_SETTINGS_MODULE" not in os.environ:
-        found = _settings_of_manage_py(Path("manage.py"))
-        if found is None:
-            raise ImproperlyConfigured(
-                _(
-                    "No Django settings: DJANGO_SETTINGS_MODULE is not set, -A names no project, and {folder} has no"
-                    " manage.py. Start the worker in the project's folder: cd <project> && celeriac -A <project> worker"
-                ).format(folder=Path.cwd())
-            )
-        os.environ["DJANGO_SETTINGS_MODULE"] = found
-    django.setup()
-
-
-def _settings_of_manage_py(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if "DJANGO_SETTINGS_MODULE" in line:
-            parts = line.replace("'", '"').split('"')
-            if len(parts) > 3:
-                return parts[3]
-    return None
+    return DjangoProject(app, options, told)
 
 
 # -- checking and options -----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import pytest
 from celeriac.app import Celery
 from celeriac.conf import Reading, read_settings
 from celeriac.conf.reading import Source
+from celeriac.control import Control
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.brokers.memory import MemoryBroker
 from celeriac.engine.job import Job, State
@@ -47,7 +48,7 @@ def names_in(file: str) -> frozenset[str]:
 
 
 @pytest.mark.parametrize(("row", "tests"), rows())
-def test_a_row_is_shown_by_tests_that_exist(row: str, tests: list[str]) -> None:
+def test_the_tests_of_a_row_exist(row: str, tests: list[str]) -> None:
     assert tests, f"no test stands behind the row: {row}"
     for test in tests:
         file, _, name = test.partition("::")
@@ -58,8 +59,13 @@ def test_a_row_is_shown_by_tests_that_exist(row: str, tests: list[str]) -> None:
 def test_every_test_of_a_row_in_this_file_is_named_by_one() -> None:
     here = f"tests/compat/{Path(__file__).name}"
     named = {test.partition("::")[2] for _, tests in rows() for test in tests if test.startswith(here)}
-    of_the_page = {"test_a_row_is_shown_by_tests_that_exist", "test_every_test_of_a_row_in_this_file_is_named_by_one"}
-    assert named == names_in(here) - of_the_page
+    assert named == {name for name in names_in(here) if "_of_a_row_" not in name and "_the_page_" not in name}
+
+
+def test_the_page_names_all_of_app_control_that_there_is() -> None:
+    (line,) = (line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("- `app.control` beyond"))
+    there = {name for name in vars(Control) if not name.startswith("_")}
+    assert set(re.findall(r"`(\w+)`", line)) == there
 
 
 # -- rows that no other test shows -------------------------------------------------------------------------------------------

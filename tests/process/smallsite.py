@@ -86,8 +86,9 @@ class Project:
             file.parent.mkdir(exist_ok=True)
             file.write_text(text.format(path=self.path, options=OPTIONS) if name == "proj/settings.py" else text)
         # Nothing of this suite's own settings may reach it.
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "CELER"))}
-        self.environment = {**kept, "PYTHONPATH": str(SOURCE)}
+        not_its_own = ("DJANGO_", "CELER", "PYTHON", "LANG", "LC_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(not_its_own)}
+        self.environment = {**kept, "PYTHONPATH": str(SOURCE), "LANG": "C.UTF-8"}
         self.started: list[Started] = []
 
     def configure(self, *lines: str) -> None:

@@ -100,7 +100,7 @@ def test_up_runs_site_and_worker_and_one_ctrl_c_stops_both(site: Project, comman
 def test_up_ends_with_the_status_of_the_one_that_failed(site: Project) -> None:
     site.configure("CELERIAC = {'LAESE': 15}")
     both = site.start("manage.py", "celeriac", "up", "--bind", f"127.0.0.1:{free_port()}")
-    assert both.wait() != 0
+    assert both.wait() == 1, both.printed()
     assert both.family() == []
 
 
@@ -131,6 +131,22 @@ def test_a_project_that_is_not_there_is_answered_with_the_folder_it_is_in(projec
     assert worker.wait() == 1, worker.printed()
     assert f"Go to its folder first: cd {project.folder}" in worker.printed()
     assert "Traceback" not in worker.printed()
+
+
+@pytest.mark.parametrize(("command", "status"), [("worker", 1), ("up", 2)])
+def test_a_command_above_or_below_the_project_is_answered_with_its_folder(project: Project, command: str, status: int) -> None:
+    (project.folder / "docs" / "more").mkdir(parents=True)
+    started = project.start("-m", "celeriac", command, "-P", "solo", within="docs/more")
+    assert started.wait() == status, started.printed()
+    assert started.printed().rstrip().endswith(f" Go to its folder first: cd {project.folder}")
+    assert "Traceback" not in started.printed()
+
+
+def test_up_without_tables_ends_with_the_command_that_makes_them(project: Project) -> None:
+    both = project.start("manage.py", "celeriac", "up", "--bind", f"127.0.0.1:{free_port()}")
+    assert both.wait() == 1, both.printed()
+    assert "Celeriac's tables are missing in the database 'default'. Create them: python manage.py migrate" in both.printed()
+    assert both.family() == []
 
 
 def test_an_unknown_setting_is_a_warning_with_the_nearest_name_and_the_worker_runs(site: Project) -> None:

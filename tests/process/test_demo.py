@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from celeriac.demo.browser import Browser
+from celeriac.demo.site import project
 
 pytest.importorskip("aiosmtpd", reason="the demo's mail server comes with the extra 'demo'")
 
@@ -30,6 +32,13 @@ def test_make_demo_runs_the_command_that_is_tested_here() -> None:
     command = ["make", "-n", "demo", "ONCE=1"]
     printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
     assert printed.splitlines()[-1].split()[1:] == COMMAND
+
+
+def test_a_wheel_holds_the_site_where_the_demo_looks_for_it() -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert "example" in build["only-include"]
+    assert build["sources"]["example"] == "celeriac/demo/example"
+    assert project() == ROOT / "example", "in a checkout it is the one folder that there is"
 
 
 def start_demo(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:

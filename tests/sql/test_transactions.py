@@ -259,6 +259,13 @@ def every_first_step(broker: SQLBroker) -> list[Callable[[], Any]]:
     return [broker.open, lambda: broker.push([a_job()]), lambda: broker.push(some_jobs(2)), lambda: broker.get("x")]
 
 
+def every_first_call(alias: str) -> list[Callable[[], Any]]:
+    app = Celery("bare", broker=f"django://{alias}", set_as_current=False)
+    task = app.task(name="shop.pack")(lambda: None)
+    result = app.AsyncResult("x")
+    return [task.delay, lambda: task.bulk([(), ()]), lambda: result.get(timeout=5), lambda: result.state, result.revoke]
+
+
 @contextmanager
 def bare(alias: str, **settings: Any) -> Iterator[list[SQLBroker]]:
     """A database that was never migrated, as a caller and as a worker see it."""
@@ -285,6 +292,11 @@ def test_missing_tables_are_named_with_the_command_that_makes_them(alias: str, t
             for step in every_first_step(broker):
                 with pytest.raises(SchemaMissing, match=r"python manage\.py migrate --database bare$"):
                     step()
+        for call in every_first_call("bare"):
+            with pytest.raises(SchemaMissing, match=r"python manage\.py migrate --database bare$"):
+                call()
+        with pytest.raises(SchemaMissing), transaction.atomic(using="bare"):
+            every_first_call("bare")[0]()
 
 
 def test_the_command_for_the_default_database_is_the_usual_one() -> None:

@@ -367,6 +367,8 @@ class Recorder:
     def started(self, attempt: Attempt) -> None:
         self.seen.append(("started", attempt))
 
+    def broke(self, attempt: Attempt) -> None: ...
+
     def ended(self, attempt: Attempt) -> None:
         self.seen.append(("ended", attempt))
 

@@ -15,15 +15,16 @@ import msgspec
 import pytest
 
 import celeriac
-from celeriac import Celery, worker
+from celeriac import Celery
 from celeriac.cli import parser
 from celeriac.cli.main import main
+from celeriac.cli.project import find_app, set_up_django, settings_of_manage_py
 from celeriac.cli.worker import FLAGS, Flags, flags_of
 from celeriac.engine.errors import ImproperlyConfigured
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker import capacity
 from celeriac.engine.worker.capacity import MIB, Capacity
-from celeriac.worker import find_app, node_name, options_for, queues_for
+from celeriac.worker import node_name, options_for, queues_for
 
 
 def parse(*arguments: str) -> Namespace:
@@ -274,7 +275,7 @@ def test_an_import_that_fails_inside_the_project_is_that_failure(package: MakePa
 
 
 IN_FOLDER = (
-    "from celeriac.worker import find_app; from celeriac.engine.errors import ImproperlyConfigured\ntry: find_app('proj')\n"
+    "from celeriac.cli.project import find_app; from celeriac.exceptions import ImproperlyConfigured\ntry: find_app('proj')\n"
 )
 
 
@@ -321,12 +322,12 @@ def test_the_settings_are_those_that_manage_py_names(
     package: MakePackage, tmp_path: Path, text: str, found: str | None
 ) -> None:
     (tmp_path / "manage.py").write_text(text)
-    assert worker._settings_of_manage_py(Path("manage.py")) == found
+    assert settings_of_manage_py(Path("manage.py")) == found
 
 
 def test_without_any_settings_the_answer_says_what_to_do(package: MakePackage) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"No Django settings: .*cd <project> && celeriac -A <project> worker"):
-        worker.set_up_django()
+        set_up_django()
 
 
 # -- what the worker is told ---------------------------------------------------------------------------------------------------

@@ -196,7 +196,7 @@ def test_an_eager_job_leaves_a_record_where_that_is_asked_for(app: Celery, broke
     good = app.task(name="good")(lambda n: n + 1).delay(1)
     bad = app.task(name="bad", autoretry_for=(ZeroDivisionError,), max_retries=2)(lambda: 1 / 0).delay()
     stored = app.AsyncResult(good.id)
-    assert (stored.state, stored.get(), stored.name, stored.args) == ("SUCCESS", 2, "good", [1])
+    assert (stored.state, stored.get(timeout=5), stored.name, stored.args) == ("SUCCESS", 2, "good", [1])
     stored = app.AsyncResult(bad.id)
     assert (stored.state, stored.retries, "ZeroDivisionError" in (stored.traceback or "")) == ("FAILURE", 2, True)
     assert broker.claim(["celery"], 5, enrolled(broker)) == []

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celeriac.engine.job import Job
 from celeriac.engine.errors import ImproperlyConfigured
+from celeriac.engine.job import Job
 from celeriac.engine.request import Request, current_request
 from celeriac.engine.worker.logs import JSONFormatter, PlainFormatter, configure, escape
 

@@ -64,5 +64,5 @@ def test_a_refresh_is_made_now_and_then_and_not_each_time(app: Celery, broker: M
 
 
 def test_a_rate_that_is_none_is_refused_at_run_time_too(app: Celery) -> None:
-    with pytest.raises(ValueError, match="rate_limit of free is 'often'"):
+    with pytest.raises(ValueError, match="free: rate_limit is 'often'"):
         app.control.rate_limit("free", "often")

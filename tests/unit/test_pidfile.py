@@ -27,9 +27,10 @@ def test_the_file_goes_with_an_error_too(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_no_file_is_no_file() -> None:
+def test_no_file_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with holding(None):
-        pass
+        assert list(tmp_path.iterdir()) == []
 
 
 def an_ended_process() -> int:

@@ -44,6 +44,10 @@ def test_a_task_without_a_rate_takes_that_of_the_settings_and_0_takes_none(app: 
 def test_a_rate_that_cannot_be_is_refused_where_it_is_written(app: Celery) -> None:
     with pytest.raises(ValueError, match="slow: rate_limit is 'often'"):
         app.task(name="slow", rate_limit="often")(lambda: None)
+    with pytest.raises(ValueError, match="fine: rate_limit is 'often'"):
+        app.task(name="fine")(lambda: None).rate_limit = "often"
+    with pytest.raises(ValueError, match="by-class: rate_limit is '1/d'"):
+        app.register_task(type("ByClass", (app.Task,), {"name": "by-class", "rate_limit": "1/d", "run": lambda self: None}))
     with pytest.raises(ImproperlyConfigured, match="task_default_rate_limit"):
         app.conf.task_default_rate_limit = "often"
 

@@ -1,13 +1,16 @@
-"""``celeriac beat``, ``worker --beat``: what there is instead of Celery's beat in a version without schedules."""
+"""``celeriac beat``: what there is instead of Celery's beat in a version without schedules."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+from celeriac.engine.translation import gettext as _
+from celeriac.engine.translation import gettext_noop
+
 EXIT_NOTHING_TO_RUN = 1
 
-NO_BEAT = (
+NO_BEAT = gettext_noop(
     "Schedules do not run in this version of Celeriac, so there is no beat: take it out of what starts your processes, and"
     " until they do, let cron or a systemd timer call the .delay() of each task in CELERY_BEAT_SCHEDULE.\n"
 )
@@ -22,10 +25,5 @@ def beat_options(parser: argparse.ArgumentParser) -> None:
 
 def run_beat(options: argparse.Namespace) -> int:
     """Say why there is nothing to run. Returns a failure, so that nobody takes it for a beat that runs."""
-    sys.stderr.write(NO_BEAT)
+    sys.stderr.write(_(NO_BEAT))
     return EXIT_NOTHING_TO_RUN
-
-
-def warn_of_embedded_beat() -> None:
-    """Say that ``worker --beat`` is a worker alone."""
-    sys.stderr.write(f"--beat: {NO_BEAT}")

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 from celeriac.cli.as_celery import install_options
 from celeriac.cli.beat import beat_options
+from celeriac.cli.celery_commands import INSTEAD
+from celeriac.cli.celery_flags import add_celery_flags
 from celeriac.cli.migrate import migrate_options
 from celeriac.engine.errors import did_you_mean
 from celeriac.engine.options import DEFAULT_POOL, POOLS
@@ -53,6 +55,8 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse what is not one of the action's choices."""
         if action.choices is not None and value not in action.choices:
+            if isinstance(action, argparse._SubParsersAction) and value in INSTEAD:
+                self.exit(2, f"{self.prog} {value}: {_(INSTEAD[value])}\n")
             known = [str(choice) for choice in action.choices]
             # The value of an option that does not exist is taken for a command.
             hint = did_you_mean(value, known) or self._nearest(" ".join(self.given))
@@ -104,6 +108,11 @@ def positive(text: str) -> int:
     if value <= 0:
         raise argparse.ArgumentTypeError(_("{text} is not a positive whole number").format(text=text))
     return value
+
+
+def slots(text: str) -> int | None:
+    """Return a number of slots; None for ``auto``, which leaves it to the machine."""
+    return None if text == "auto" else positive(text)
 
 
 def names(text: str) -> list[str]:
@@ -165,7 +174,7 @@ def worker_options(parser: argparse.ArgumentParser) -> None:
     add("-f", "--logfile", metavar="FILE", help=_("write the log to this file; %%n is the worker's name, %%h its host"))
     add("--pidfile", metavar="FILE", help=_('keep the pid in this file, with %%n and %%h as above; "" for none'))
     add("-D", "--detach", action=Detach, nargs=0, help=argparse.SUPPRESS)
-    add("-c", "--concurrency", type=positive, metavar="N", help=_("child processes, or threads or coroutines of another pool"))
+    add("-c", "--concurrency", type=slots, metavar="N", help=_("child processes, or threads or coroutines of another pool"))
     add("--force", action="store_true", help=_("start as many child processes as -c says, also where memory is short"))
     add(
         "-P",
@@ -182,11 +191,7 @@ def worker_options(parser: argparse.ArgumentParser) -> None:
     add("--max-tasks-per-child", type=positive, metavar="N", help=_("replace a child after N jobs"))
     add("--max-memory-per-child", type=positive, metavar="KIB", help=_("replace a child that uses more memory"))
     add("-r", "--autoreload", action="store_true", help=_("load changed code (for development)"))
-    add("-B", "--beat", action="store_true", help=argparse.SUPPRESS)
-    for flag in ("--without-gossip", "--without-mingle", "--without-heartbeat", "-E", "--task-events"):
-        add(flag, action="store_true", help=argparse.SUPPRESS)  # Celery's; there is nothing here that they would turn off
-    for option in ("-O", "--prefetch-multiplier", "--heartbeat-interval"):
-        add(option, help=argparse.SUPPRESS)
+    add_celery_flags(parser)
 
 
 def parse(arguments: Sequence[str] | None, program: str) -> argparse.Namespace:

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from celeriac.cli import processgroup
+from celeriac.cli.nearby import way_to_manage_py
 from celeriac.cli.worker import Flags, flags_of, worker_command
 from celeriac.engine.translation import gettext as _
 
@@ -20,8 +21,8 @@ def run_up(options: argparse.Namespace) -> int:
     manage = manage_py()
     if manage is None:
         sys.stderr.write(
-            _("celeriac up: there is no manage.py in {folder}. Go to the project's folder first: cd <project>\n").format(
-                folder=Path.cwd()
+            _("celeriac up: there is no manage.py in {folder}.{hint}\n").format(
+                folder=Path.cwd(), hint=way_to_manage_py() or _(" Go to the project's folder first: cd <project>")
             )
         )
         return 2
@@ -53,8 +54,10 @@ class Pair:
         while not self.stop.wait(0.2) and self.site.poll() is None and self.worker.poll() is None:
             pass
         asked = self.stop.is_set()
-        statuses = [processgroup.stop(self.site, GRACE), processgroup.stop(self.worker, GRACE)]
-        return 0 if asked else next((status for status in statuses if status), 0)
+        by_itself = [status for process in (self.worker, self.site) if (status := process.poll()) is not None]
+        for process in (self.site, self.worker):
+            processgroup.stop(process, GRACE)
+        return 0 if asked else by_itself[0]
 
 
 def _develops() -> bool:

@@ -16,7 +16,7 @@ import msgspec
 
 from celeriac.cli import pidfile
 from celeriac.cli.announce import announce
-from celeriac.cli.beat import warn_of_embedded_beat
+from celeriac.cli.celery_flags import explain_celery_flags
 from celeriac.cli.nodename import file_of, node_name
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.errors import ImproperlyConfigured
@@ -82,9 +82,8 @@ def flags_of(options: argparse.Namespace) -> Flags:
 
 def run_worker(options: argparse.Namespace) -> int:
     """Run a worker in this process. Returns its exit status."""
+    explain_celery_flags(options)
     flags = flags_of(options)
-    if options.beat:
-        warn_of_embedded_beat()
     if options.autoreload:
         from celeriac.cli.autoreload import run_reloading  # development only
 

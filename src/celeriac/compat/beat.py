@@ -49,9 +49,9 @@ class Scheduler:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise NotInThisVersion(
             _(
-                "{name__} cannot run: schedules do not run in this version of Celeriac. Until they do, let cron or a"
+                "{name} cannot run: schedules do not run in this version of Celeriac. Until they do, let cron or a"
                 " systemd timer call the tasks' .delay()."
-            ).format(name__=type(self).__name__)
+            ).format(name=type(self).__name__)
         )
 
 

@@ -68,13 +68,13 @@ class StandInModule(ModuleType):
             return importlib.import_module(below)
         if name in WORKFLOWS:
             raise AttributeError(
-                _("{name__}.{name} belongs to workflows, and these are not in this version of Celeriac.").format(
-                    name__=self.__name__, name=name
+                _("{module}.{name} belongs to workflows, and these are not in this version of Celeriac.").format(
+                    module=self.__name__, name=name
                 )
             )
         raise AttributeError(
-            _("Celeriac's {name__} has no {name!r}.{hint}").format(
-                name__=self.__name__, name=name, hint=did_you_mean(name, self._known())
+            _("Celeriac's {module} has no {name!r}.{hint}").format(
+                module=self.__name__, name=name, hint=did_you_mean(name, self._known())
             )
         )
 
@@ -106,8 +106,8 @@ class StandIn(MetaPathFinder, Loader):
         if fullname in self._modules:
             return self._spec(fullname)
         raise ModuleNotFoundError(
-            _("Celeriac stands in for {package} in this process, and has no {fullname}.{fullname_2}").format(
-                package=self._package, fullname=fullname, fullname_2=self._instead(fullname)
+            _("Celeriac stands in for {package} in this process, and has no {fullname}.{instead}").format(
+                package=self._package, fullname=fullname, instead=self._instead(fullname)
             ),
             name=fullname,
         )
@@ -121,8 +121,9 @@ class StandIn(MetaPathFinder, Loader):
 
     def _instead(self, fullname: str) -> str:
         if self._package in COMPANIONS:
-            return f" {REPLACEMENTS[self._package]}"
-        return f"{did_you_mean(fullname, self._modules)} There are: {', '.join(sorted(self._modules))}."
+            return f" {_(REPLACEMENTS[self._package])}"
+        there = _(" There are: {names}.").format(names=", ".join(sorted(self._modules)))
+        return did_you_mean(fullname, self._modules) + there
 
     def create_module(self, spec: ModuleSpec) -> StandInModule:
         """Return an empty module that knows where its names are."""

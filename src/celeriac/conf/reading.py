@@ -135,10 +135,11 @@ class Reading(msgspec.Struct):
             text = _("{name} is not used: {why}") if len(names) == 1 else _("{name} are not used: {why}")
             self.notes.append(text.format(name=", ".join(names), why=_(why)))
         backend = self.settings.result_backend
-        if isinstance(backend, str) and backend not in DISABLED and not backend.startswith(("django://", "memory://")):
+        named = backend if isinstance(backend, str) and backend not in DISABLED else ""
+        if named and not named.startswith(("django://", "memory://")):
             self.notes.append(
                 _("CELERY_RESULT_BACKEND ({backend}) is not used: results are kept with their jobs.").format(
-                    backend=without_password(backend)
+                    backend=without_password(named)
                 )
             )
         if self.settings.beat_schedule:

@@ -34,6 +34,8 @@ class WorkerOptions(msgspec.Struct, kw_only=True):
     """How many ``async def`` jobs one child runs at a time."""
     kill_after: float = 5.0
     """How long a thread or a coroutine may take to obey before its process is killed."""
+    herald: bool = False
+    """Whether somebody wants to hear what becomes of the worker as a whole."""
     language: str = ""
     """What the project's texts are shown in, for the processes that do not know Django."""
     summary: list[str] = msgspec.field(default_factory=list)

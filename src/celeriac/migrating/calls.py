@@ -73,7 +73,7 @@ class CallReader:
     def _of_enqueue(self, module: Module, call: ast.Call) -> Iterator[Finding]:
         for name, keyword in keywords_of(call).items():
             advice = judge(name, value_of(keyword.value, module.values))
-            if name == "priority" and self._settings.broker_was_redis:
+            if name == "priority" and self._settings.priorities_turn:
                 advice = knowledge.PRIORITIES
             if name == "eta" and not self._settings.in_utc and _is_naive(module, keyword.value):
                 advice = knowledge.NAIVE_ETA
@@ -84,21 +84,20 @@ class CallReader:
 
     @staticmethod
     def _of_attribute(module: Module, node: ast.Attribute) -> Iterator[Finding]:
-        parts = (
-            module.meaning(node).removeprefix(f"{APP}.").split(".") if isinstance(node.value, ast.Name | ast.Attribute) else []
-        )
-        if not module.meaning(node).startswith(f"{APP}."):
-            return
-        if len(parts) == 1 and parts[0] in knowledge.APP_ATTRIBUTES and not _runs(parts[0]):
-            yield found(knowledge.APP_ATTRIBUTES[parts[0]], module.file, node.lineno, dotted(node))
-        elif len(parts) == 2 and parts[0] == "control" and not hasattr(Control, parts[1]):
+        home, _, name = module.meaning(node).rpartition(".")
+        if home == APP and name in knowledge.APP_ATTRIBUTES and not _runs(name):
+            yield found(knowledge.APP_ATTRIBUTES[name], module.file, node.lineno, dotted(node))
+        elif home == f"{APP}.control" and not hasattr(Control, name):
             yield found(knowledge.CONTROL, module.file, node.lineno, dotted(node))
+        elif home == "celery.signals" and name in knowledge.NEVER_SENT:
+            yield found(knowledge.NEVER_SENT_ADVICE, module.file, node.lineno, dotted(node))
 
     # -- self of a bound task ----------------------------------------------------------------------------------------------
 
     def _of_bound(self) -> Iterator[Finding]:
         for task in self._tasks:
-            if isinstance(task.node, ast.ClassDef) or "bind" not in task.options or not task.node.args.args:
+            bound = value_of(task.options.get("bind"), task.module.values) is True
+            if isinstance(task.node, ast.ClassDef) or not bound or not task.node.args.args:
                 continue
             self_ = task.node.args.args[0].arg
             for node in ast.walk(task.node):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from celeriac.engine.errors import CeleriacError
+from celeriac.engine.translation import gettext as _
 from celeriac.migrating import commands, imports, tasks
 from celeriac.migrating.calls import CallReader
 from celeriac.migrating.finding import Category, Finding, Report, in_order
@@ -23,7 +24,11 @@ def check(path: Path) -> Report:
     Raises ``NoSuchProject``.
     """
     if not path.exists():
-        raise NoSuchProject(f"There is no {path} in {Path.cwd()}. Give the project's folder: celeriac migrate check PATH")
+        raise NoSuchProject(
+            _("There is no {path} in {folder}. Give the project's folder: celeriac migrate check PATH").format(
+                path=path, folder=Path.cwd()
+            )
+        )
     project = Project(path)
     return Report(str(path), project.files, in_order(_findings(project)))
 
@@ -37,4 +42,11 @@ def _findings(project: Project) -> Iterator[Finding]:
     yield from CallReader(project, settings).findings()
     yield from commands.findings(project)
     for file, line, why in project.unread:
-        yield Finding(Category.UNREAD, file, line, "the file", f"This Python cannot read it: {why}.", "Look at it by hand.")
+        yield Finding(
+            Category.UNREAD,
+            file,
+            line,
+            "the file",
+            _("This Python cannot read it: {why}.").format(why=why),
+            _("Look at it by hand."),
+        )

@@ -18,8 +18,13 @@ _PROSE = re.compile(r"^\s*(#|//|;|::|rem\s|-?\s*@?(echo|printf|pkill|pgrep|killa
 """Lines that speak of Celery and do not start it."""
 _LISTED = re.compile(r"^(\s*)-\s+[\"']?(\S+?)[\"']?\s*$")
 _ENDS = re.compile(r"[;&|<>]|&&|\|\|")
-_OLD = {"celeryd": "worker", "celerybeat": "beat", "celeryev": "events", "celerycam": "events", "celeryd-multi": "multi"}
-_MANAGED = {**_OLD, "celeryd_multi": "multi"}
+_CELERY = frozenset({"celery", "${CELERY_BIN}", "$CELERY_BIN"})
+"""The command itself, also as the unit that Celery's documentation shows calls it."""
+_PROGRAMS = {
+    "celeryd": "worker", "celerybeat": "beat", "celeryev": "events", "celerycam": "events", "celeryd-multi": "multi",
+    "celeryd_multi": "multi", "flower": "flower",
+}  # fmt: skip
+"""Programs, and commands of manage.py, that do one thing each."""
 
 
 class Command(NamedTuple):
@@ -69,16 +74,13 @@ def parse(line: str) -> Command | None:
     plain = re.sub(r"[\"']\s*,\s*[\"']", " ", line)
     words = re.sub(r"[\[\]\"'`()]|^\s*\w[\w.-]*\s*[:=](?=\s|/|\w)", " ", plain).split()
     for index, word in enumerate(words):
-        name = PurePosixPath(word).name
-        if name not in ("celery", "flower", *_MANAGED):
-            continue
-        rest = tuple(_until_end(words[index + 1 :]))
+        program = PurePosixPath(word).name
+        rest = list(_until_end(words[index + 1 :]))
         managed = index > 0 and words[index - 1].endswith("manage.py")
-        subcommand = _MANAGED.get(name) or ("flower" if name == "flower" else _subcommand(rest))
-        is_flower = name == "flower" and (managed or "".join(rest[:1]).startswith("-"))
-        if subcommand and (name != "flower" or is_flower):
-            options = tuple(word for word in rest if word != subcommand)
-            return Command(tuple(words[:index]) if managed else (), managed and name == "celery", subcommand, options)
+        subcommand = _subcommand(program, rest, managed)
+        if subcommand:
+            before = tuple(words[:index]) if managed else ()
+            return Command(before, managed and program in _CELERY, subcommand, tuple(rest))
     return None
 
 
@@ -89,14 +91,23 @@ def _until_end(words: list[str]) -> Iterator[str]:
         yield word
 
 
-def _subcommand(words: tuple[str, ...]) -> str | None:
-    """Return what ``celery`` is told to do: the first word that is neither a flag nor the value of one."""
+def _subcommand(program: str, rest: list[str], managed: bool) -> str | None:
+    """Return what a program is told to do, and take the word out of ``rest``; None for what is none of Celery's."""
+    if program in _CELERY:
+        place = _first_word(rest)
+        return rest.pop(place) if place is not None and rest[place] in knowledge.SUBCOMMANDS else None
+    if managed or "".join(rest[:1]).startswith("-"):
+        return _PROGRAMS.get(program)
+    return None
+
+
+def _first_word(words: list[str]) -> int | None:
+    """Return where the first word is that is neither a flag nor the value of one."""
     skip = False
-    for word in words:
-        if skip or word.startswith("-"):
-            skip = not skip and word in knowledge.FLAGS_WITH_VALUE
-            continue
-        return word if word in knowledge.SUBCOMMANDS else None
+    for place, word in enumerate(words):
+        if not skip and not word.startswith("-"):
+            return place
+        skip = not skip and word in knowledge.FLAGS_WITH_VALUE
     return None
 
 

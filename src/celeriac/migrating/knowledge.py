@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from celeriac.compat.companions import REPLACEMENTS
+from celeriac.control import Control
 from celeriac.engine.brokers.factory import SCHEMES
 from celeriac.migrating.finding import Advice, Category
 from celeriac.migrating.rules import Rule, among, anything, elsewhere, not_json, nowhere, other_backend, truthy
@@ -41,7 +42,7 @@ EVENTS = Advice(
 CONTROL = Advice(
     UNSUPPORTED,
     "Workers do not listen for remote commands: jobs and queues are controlled through the database.",
-    "There are app.control.revoke, terminate, purge, pause, resume and unpark.",
+    f"There are, of app.control: {', '.join(sorted(name for name in vars(Control) if not name.startswith('_')))}.",
 )
 KOMBU = Advice(
     UNSUPPORTED,
@@ -240,8 +241,10 @@ INERT: Mapping[str, Advice] = {"celery.beat": SCHEDULES}
 """Modules whose names are there, so that a project can be imported, and do nothing."""
 
 NEVER_SENT = frozenset({
-    "beat_embedded_init", "beat_init", "eventlet_pool_apply", "eventlet_pool_postshutdown", "eventlet_pool_preshutdown",
-    "eventlet_pool_started", "heartbeat_sent", "task_sent", "user_preload_options",
+    "beat_embedded_init", "beat_init", "celeryd_after_setup", "celeryd_init", "eventlet_pool_apply",
+    "eventlet_pool_postshutdown", "eventlet_pool_preshutdown", "eventlet_pool_started", "heartbeat_sent",
+    "task_internal_error", "task_sent", "user_preload_options", "worker_before_create_process", "worker_init", "worker_ready",
+    "worker_shutdown", "worker_shutting_down",
 })  # fmt: skip
 """Signals of Celery that exist here and are never sent."""
 

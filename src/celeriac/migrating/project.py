@@ -138,13 +138,14 @@ class Project:
             self.unread.append((file, getattr(error, "lineno", None) or 1, getattr(error, "msg", None) or str(error)))
 
     def _share_apps(self) -> None:
-        """A Celery object imported from another module of the project is one too."""
-        names = {name for module in self.modules for name in module.apps} | {"celery_app"}
-        roots = {module.dotted_path.partition(".")[0] for module in self.modules}
+        """A Celery object imported from the module of the project that makes it, or as ``celery_app``, is one too."""
+        makers = {module.dotted_path.rpartition(".")[2]: module.apps for module in self.modules if module.apps}
+        roots = {module.dotted_path.partition(".")[0] for module in self.modules} - {"celery"}
         for module in self.modules:
             for name, meant in module.names.items():
                 home, _, last = meant.rpartition(".")
-                if last in names and (home.startswith(".") or home.partition(".")[0] in roots - {"celery"}):
+                is_ours = home.startswith(".") or home.partition(".")[0] in roots
+                if is_ours and (last == "celery_app" or last in makers.get(home.rpartition(".")[2], ())):
                     module.names[name] = APP
 
 

@@ -6,21 +6,23 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from celeriac.engine.translation import gettext as _
+from celeriac.engine.translation import gettext_noop
 from celeriac.migrating.finding import Category, Finding, Report
 
 TITLES = {
-    Category.UNSUPPORTED: "Not supported in this version",
-    Category.CHANGE: "To change",
-    Category.DIFFERS: "Behaves differently",
-    Category.IGNORED: "Has no effect",
-    Category.UNREAD: "Could not be read",
+    Category.UNSUPPORTED: gettext_noop("Not supported in this version"),
+    Category.CHANGE: gettext_noop("To change"),
+    Category.DIFFERS: gettext_noop("Behaves differently"),
+    Category.IGNORED: gettext_noop("Has no effect"),
+    Category.UNREAD: gettext_noop("Could not be read"),
 }
 COUNTED = {
-    Category.UNSUPPORTED: "not supported",
-    Category.CHANGE: "to change",
-    Category.DIFFERS: "different",
-    Category.IGNORED: "without effect",
-    Category.UNREAD: "not read",
+    Category.UNSUPPORTED: gettext_noop("{n} not supported"),
+    Category.CHANGE: gettext_noop("{n} to change"),
+    Category.DIFFERS: gettext_noop("{n} different"),
+    Category.IGNORED: gettext_noop("{n} without effect"),
+    Category.UNREAD: gettext_noop("{n} not read"),
 }
 STYLES = {
     Category.UNSUPPORTED: "bold red",
@@ -41,15 +43,18 @@ def text(report: Report) -> str:
 def parts(report: Report) -> Iterator[tuple[str, str]]:
     """Yield the report piece by piece, each with the style of a terminal that has colours."""
     if not report.findings:
-        yield "bold green", f"Nothing to change: {_files(report.files)} read in {report.path}.\n"
+        yield (
+            "bold green",
+            _("Nothing to change: {files} read in {path}.\n").format(files=_files(report.files), path=report.path),
+        )
         return
     for category in Category:
         findings = report.of(category)
         if findings:
-            yield STYLES[category], f"{TITLES[category]} ({len(findings)})\n"
+            yield STYLES[category], f"{_(TITLES[category])} ({len(findings)})\n"
             yield from _category(findings)
-    counts = ", ".join(f"{len(report.of(category))} {COUNTED[category]}" for category in Category if report.of(category))
-    yield "", f"{_files(report.files)} read: {counts}.\n"
+    counts = (_(COUNTED[category]).format(n=len(report.of(category))) for category in Category if report.of(category))
+    yield "", _("{files} read: {counts}.\n").format(files=_files(report.files), counts=", ".join(counts))
 
 
 def _category(findings: list[Finding]) -> Iterator[tuple[str, str]]:
@@ -63,7 +68,7 @@ def _category(findings: list[Finding]) -> Iterator[tuple[str, str]]:
             yield "bold", f"  {printable(finding.file)}:{finding.line}"
             yield "", f"  {printable(finding.what)}\n"
         if len(several) > MOST_PLACES:
-            yield "", f"  and {len(several) - MOST_PLACES} more\n"
+            yield "", _("  and {n} more\n").format(n=len(several) - MOST_PLACES)
         yield "", f"      {printable(reason)}\n"
         if fix:
             yield "green", f"      {printable(fix)}\n"
@@ -71,7 +76,7 @@ def _category(findings: list[Finding]) -> Iterator[tuple[str, str]]:
 
 
 def _files(number: int) -> str:
-    return "1 file" if number == 1 else f"{number} files"
+    return _("1 file") if number == 1 else _("{n} files").format(n=number)
 
 
 def printable(written: str) -> str:

@@ -132,9 +132,10 @@ class SettingsReader:
         return next((setting.value for setting in reversed(self.all) if setting.known == known), None)
 
     @cached_property
-    def broker_was_redis(self) -> bool:
-        """Whether the project's jobs went through Redis, as far as is written."""
-        return any(setting.known == "broker_url" and str(setting.value).startswith("redis") for setting in self.all)
+    def priorities_turn(self) -> bool:
+        """Whether the project's priorities were written for Redis, where 0 is the most urgent, as far as is written."""
+        turned = any("REVERSE_PRIORITY" in _keys(module.values.get("CELERIAC")) for module in self._project.modules)
+        return not turned and any(s.known == "broker_url" and str(s.value).startswith("redis") for s in self.all)
 
     @cached_property
     def in_utc(self) -> bool:
@@ -151,9 +152,14 @@ class SettingsReader:
     def findings(self) -> Iterator[Finding]:
         """Yield what is to be known about the settings."""
         for setting in self.all:
-            advice = judge(setting)
+            turns = setting.known == "task_default_priority" and self.priorities_turn
+            advice = knowledge.PRIORITIES if turns else judge(setting)
             if advice is not None and advice.reason:
                 yield found(advice, setting.file, setting.line, _shown(setting))
+
+
+def _keys(node: ast.expr | None) -> list[Any]:
+    return [value_of(key, {}) for key in node.keys] if isinstance(node, ast.Dict) else []
 
 
 def judge(setting: Setting) -> Advice | None:

@@ -75,7 +75,7 @@ def findings(project: Project, settings: SettingsReader) -> Iterator[Finding]:
 def _of_task(task: Declared, settings: SettingsReader) -> Iterator[Finding]:
     for name, node in task.options.items():
         advice = judge(name, value_of(node, task.module.values))
-        if name == "priority" and settings.broker_was_redis:
+        if name == "priority" and settings.priorities_turn:
             advice = knowledge.PRIORITIES
         if advice is not None and advice.reason:
             yield found(advice, task.module.file, node.lineno, f"{name}= of the task {task.node.name}")

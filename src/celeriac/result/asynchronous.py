@@ -186,7 +186,10 @@ class AsyncResult(ResultBase, Recorded, Generic[R]):
         wait: bool = False,
         timeout: float | None = None,
     ) -> None:
-        """Cancel the job. One that runs already is ended only with ``terminate``, by whichever means its pool has."""
+        """Cancel the job. One that runs already is ended only with ``terminate``, by whichever means its pool has.
+
+        Without, one that a worker took within the last 0.1 s may still begin, as in Celery; one that runs is not tried again.
+        """
         self.app.broker().control(Cancel((self.id,), terminate))
         if wait:
             deadline = timeout if timeout is not None else 10.0

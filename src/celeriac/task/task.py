@@ -15,7 +15,7 @@ from celeriac.current import apps, current_app
 from celeriac.engine.errors import MaxRetriesExceededError, OperationalError, Retry
 from celeriac.engine.request import Request, current_request
 from celeriac.engine.translation import gettext as _
-from celeriac.rates import seconds_apart
+from celeriac.rates import check_rate, seconds_apart
 from celeriac.result import AsyncResult
 from celeriac.retrying import ask_for_retry
 from celeriac.task.options import FROM_SETTINGS, HOOKS, TaskOptions
@@ -57,6 +57,7 @@ class Task(TaskOptions, Generic[P, R]):
         self.name = name
         self._app = app
         self._from_settings = {}
+        check_rate(name, self.rate_limit)
         kind = type(self)
         self._calls_itself = kind.__call__ is not Task.__call__
         self._body = self if self._calls_itself else self.run
@@ -336,6 +337,8 @@ class Task(TaskOptions, Generic[P, R]):
     # -- looks -------------------------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "rate_limit":
+            check_rate(self.name, value)
         object.__setattr__(self, name, value)
         if name in _PLANNED:
             for app in apps():

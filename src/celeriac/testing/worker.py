@@ -152,6 +152,9 @@ class _Connections:
         """Called in the thread whose connections these are."""
         self._opened.update(connections.all(initialized_only=True))
 
+    def broke(self, attempt: Attempt) -> None:
+        """``ended`` follows."""
+
     def close(self, pool: ThreadExecutor | None) -> None:
         """Close them, after their threads have ended: a test database with open connections cannot be dropped."""
         for thread in pool.threads if pool is not None else ():

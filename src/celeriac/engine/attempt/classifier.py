@@ -60,8 +60,7 @@ class Classifier:
         if isinstance(error, errors.Retry):
             self._retry(attempt, error)
         elif isinstance(error, errors.Ignore):
-            attempt.state = State.SUCCEEDED
-            attempt.failure = describe(error)
+            self._ignore(attempt, error)
         elif isinstance(error, errors.Reject) and error.requeue:
             attempt.state = State.WAITING
         elif isinstance(error, errors.TaskRevokedError):
@@ -69,6 +68,14 @@ class Classifier:
             attempt.failure = describe(error)
         else:
             attempt.state = State.FAILED
+
+    def _ignore(self, attempt: Attempt, error: errors.Ignore) -> None:
+        """End well without a result; a state that the task gave the job itself is its last."""
+        attempt.state = State.SUCCEEDED
+        attempt.failure = describe(error)
+        request = attempt.request
+        if request is not None and not (request.progress or {}).get("state"):
+            request.progress = {**(request.progress or {}), "state": "IGNORED"}
 
     def _retry_or_fail(self, attempt: Attempt, error: BaseException) -> None:
         delay = retry.automatic_delay(attempt.task, error, attempt.job.attempts)

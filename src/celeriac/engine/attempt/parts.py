@@ -23,6 +23,9 @@ class Observer(Protocol):
         Told also of an attempt that ended before its body was reached (expired, unknown task): ``attempt.request`` is None.
         """
 
+    def broke(self, attempt: Attempt) -> None:
+        """The engine itself failed over what the attempt ended in: ``attempt.error`` says how. ``ended`` follows."""
+
 
 class Limits(Protocol):
     """Runs a body under a soft time limit, by the means of its executor."""

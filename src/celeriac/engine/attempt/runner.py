@@ -18,7 +18,7 @@ from celeriac.engine.attempt.failure import describe
 from celeriac.engine.attempt.hooks import call_hooks
 from celeriac.engine.attempt.parts import FollowUps, Limits, Observer, Transactions
 from celeriac.engine.clock import Clock
-from celeriac.engine.codec import decode_payload
+from celeriac.engine.codec import decode_payload, encode_failure
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Outcome
 from celeriac.engine.registry import Registry, RunnableTask
@@ -184,7 +184,7 @@ class AttemptRunner:
         except BaseException as error:  # noqa: BLE001 - a failing body or COMMIT is the attempt's outcome
             attempt.error, attempt.state = error, None
         if attempt.state is None:
-            self.classify(attempt)
+            self._decide(attempt)
         call_hooks(attempt)
         self.close(attempt)
 
@@ -201,9 +201,20 @@ class AttemptRunner:
 
     def finish(self, attempt: Attempt) -> None:
         """Classify, tell the task's hooks and the observers, close."""
-        self.classify(attempt)
+        self._decide(attempt)
         call_hooks(attempt)
         self.close(attempt)
+
+    def _decide(self, attempt: Attempt) -> None:
+        """Classify. Where that fails, over what is wrong with the task or with this engine, the job fails and not the child."""
+        try:
+            self.classify(attempt)
+        except Exception as error:  # noqa: BLE001 - it is the job's outcome, and shown as that
+            attempt.error, attempt.state = error, State.FAILED
+            attempt.failure = describe(error)
+            attempt.result = encode_failure(attempt.failure)
+            for observer in self.observers:
+                observer.broke(attempt)
 
     def close(self, attempt: Attempt) -> None:
         """Undo ``open``, in reverse, whatever of it was done."""

@@ -18,6 +18,7 @@ from celeriac.engine.ipc.channel import ChannelClosed
 from celeriac.engine.master.crashloop import CrashLoop
 from celeriac.engine.master.generation import Generation, Process
 from celeriac.engine.master.hardlimits import HardLimits
+from celeriac.engine.master.heralds import Heralds
 from celeriac.engine.master.memorywatch import MemoryWatch
 from celeriac.engine.master.orphans import has_ended, reap_orphans
 from celeriac.engine.master.population import Population
@@ -31,7 +32,11 @@ from celeriac.engine.worker.signalpipe import SignalPipe
 logger = logging.getLogger("celeriac.master")
 
 TICK = 0.1
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
+SIGNALS = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGCHLD")
+    if hasattr(signal, name)  # Windows imports this module too, and runs no master
+)
 
 
 class Master:
@@ -46,7 +51,8 @@ class Master:
         self.limits = HardLimits(self.processes)
         self.memory = MemoryWatch(self.processes)
         self.reload = Reload(self.processes)
-        self.shutdown = Shutdown(self.processes)
+        self.heralds = Heralds(self.processes)
+        self.shutdown = Shutdown(self.processes, self.heralds)
 
     # -- the loop ------------------------------------------------------------------------------------------------------------
 
@@ -88,6 +94,7 @@ class Master:
             self.shutdown.advance(bool(self.population.rescues))
         elif self.processes.generations:
             self.population.replenish()
+            self.heralds.look()
         elif not self.crash_loop.pausing:
             self.processes.start()
 
@@ -99,9 +106,9 @@ class Master:
 
     def _obey_signal(self, number: int) -> None:
         if number == signal.SIGQUIT or (number == signal.SIGINT and self.shutdown.begun):
-            self.shutdown.stop_cold()
+            self.shutdown.stop_cold(signal.Signals(number).name)
         elif number in (signal.SIGINT, signal.SIGTERM):
-            self.shutdown.stop_warm()
+            self.shutdown.stop_warm(signal.Signals(number).name)
         elif number == signal.SIGHUP:
             if not self.shutdown.begun and self.population.is_equipped:
                 self.reload.begin()
@@ -190,7 +197,8 @@ class Master:
         for message in messages:
             if process.role == "child":
                 self.crash_loop.recovered()  # a child says but one thing: that it is ready
-            else:
+                self.heralds.child_is_ready(process)
+            elif process.role == "keeper":
                 self._hear_keeper(message)
 
     def _hear_keeper(self, message: dict[str, Any]) -> None:
@@ -220,6 +228,10 @@ class Master:
             return  # the template's, of which we know nothing
         if process.role == "keeper":
             self._keeper_ended(process, status)
+            return
+        if process.role == "herald":
+            if status != 0 and not self.shutdown.begun:
+                logger.error("The process that runs the receivers of the worker's signals ended with status %d.", status)
             return
         if status != 0:
             self._child_crashed(process, status)

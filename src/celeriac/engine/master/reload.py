@@ -39,5 +39,5 @@ class Reload:
                 continue
             if process.role == "keeper":
                 process.kill()
-            else:
+            elif process.role == "child":
                 process.drain()

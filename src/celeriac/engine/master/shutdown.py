@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
+from celeriac.engine.master.heralds import Heralds
 from celeriac.engine.master.processes import Processes
 
 logger = logging.getLogger("celeriac.master")
@@ -17,8 +18,9 @@ COLD_STOP = 5.0
 class Shutdown:
     """How far the end has come. Owned by the master."""
 
-    def __init__(self, processes: Processes) -> None:
+    def __init__(self, processes: Processes, heralds: Heralds) -> None:
         self._processes = processes
+        self._heralds = heralds
         self._cold_by = 0.0
         self.begun = False
         self.cold = False
@@ -28,27 +30,29 @@ class Shutdown:
         """The project could not be imported: there is nothing to run."""
         self.begun, self.exit_code = True, EXIT_FAILED
 
-    def stop_warm(self) -> None:
-        """Let running jobs finish and give back the others."""
+    def stop_warm(self, signal: str) -> None:
+        """Let running jobs finish and give back the others, because of a signal."""
         if self.begun:
             return
         logger.warning("Stopping: running jobs finish, the others go back. Ctrl-C once more stops at once.")
         self.begun = True
+        self._heralds.worker_stops(signal, "Warm", EXIT_OK)
         for process in self._processes.children:
             process.drain()
 
-    def stop_cold(self) -> None:
-        """Kill what runs. The keeper gives its jobs back, uncharged."""
+    def stop_cold(self, signal: str) -> None:
+        """Kill what runs, because of a signal. The keeper gives its jobs back, uncharged."""
         logger.warning("Stopping at once: running jobs are given back and run again elsewhere.")
         self.begun = self.cold = True
         self.exit_code = EXIT_COLD
+        self._heralds.worker_stops(signal, "Cold", EXIT_COLD)
         self._cold_by = time.monotonic() + COLD_STOP
         for process in self._processes.children:
             process.charge = False
             process.kill()
 
     def advance(self, rescuing: bool) -> None:
-        """Take the next step when it is time: children first, then the keeper, then the templates.
+        """Take the next step when it is time: children first, then the keeper, the herald, the templates.
 
         ``rescuing`` says that the keeper has still to give a dead child's jobs to the living.
         """
@@ -61,7 +65,7 @@ class Shutdown:
             if not keeper.draining:
                 keeper.draining = True
                 keeper.tell({"stop": True})
-        else:
+        elif self._heralds.have_gone():
             for generation in self._processes.generations:
                 if not generation.gone:
                     generation.end()

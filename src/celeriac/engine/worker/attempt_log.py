@@ -49,6 +49,9 @@ class AttemptLog:
         elif self._tells:
             self._otherwise(attempt)
 
+    def broke(self, attempt: Attempt) -> None:
+        """What follows says it: the job failed, with this error and where it comes from."""
+
     def _succeeded(self, attempt: Attempt) -> None:
         if attempt.error is not None:
             _say(logging.INFO, attempt, "ignored")  # the body raised Ignore

@@ -31,7 +31,8 @@ from celeriac.engine.worker.executors.threads import ThreadExecutor
 from celeriac.engine.worker.fetcher import Fetcher
 from celeriac.engine.worker.flusher import Flusher
 from celeriac.engine.worker.holdings import Holdings
-from celeriac.engine.worker.limits import MainThreadLimits, ThreadGuard, ThreadLimits
+from celeriac.engine.worker.limits import HAS_ALARM, MainThreadLimits, ThreadGuard, ThreadLimits
+from celeriac.engine.worker.pacer import Pacer
 from celeriac.engine.worker.project import Project
 from celeriac.engine.worker.publication import Publication
 from celeriac.engine.worker.room import INLINE_POOLS, Room
@@ -56,6 +57,7 @@ class Child:
         self.flusher = Flusher(project.connect(), self.completer)
         fetcher = Fetcher()
         self.holdings = Holdings(self.broker, id, self.completer, fetcher)
+        self.pacer = Pacer(project.registry, self.broker)
         self.publication = Publication(slot, self._late)
         self.room = Room(self.options, fetcher, self.holdings, self.publication)
         self._make_executors()
@@ -72,7 +74,7 @@ class Child:
         self.threads = ThreadExecutor(runner, threads, self._ended, enter, between) if threads else None
 
     def _make_runner(self, inline: bool) -> AttemptRunner:
-        by_signal = inline and threading.current_thread() is threading.main_thread()
+        by_signal = HAS_ALARM and inline and threading.current_thread() is threading.main_thread()
         return self.project.runner(
             hostname=self.options.name,
             limits=MainThreadLimits() if by_signal else ThreadLimits(),
@@ -101,11 +103,13 @@ class Child:
             self.flusher.stop()
             self.loop.stop()
             self.broker.close()
+            self.sleeper.close()
 
     def _turn(self) -> None:
         """One turn: settle what is done, claim for what is free, run it or sleep."""
         self._settle()
         self.holdings.give_back()
+        self.pacer.refresh()
         room = 0 if self._closing() else self.room.measure()
         jobs = self._claim(room) if room > 0 else ()
         if jobs:
@@ -171,13 +175,18 @@ class Child:
             fault_point("after-settle")
 
     def _claim(self, room: int) -> Sequence[Job]:
-        jobs: Sequence[Job] = self.broker.claim(self.options.queues, room, self.id)
-        if jobs:
+        """Claim what may begin. Where rate limits put off all that was claimed, there may be more behind it: claim again."""
+        claimed: Sequence[Job] = self.broker.claim(self.options.queues, room, self.id)
+        while claimed:
             fault_point("after-claim")
-            jobs, others = self.room.isolate(jobs)
+            jobs, others = self.room.isolate(claimed)
             if others:
                 self.broker.release([job.token for job in others])
-        return jobs
+            admitted = self.pacer.admit(jobs)
+            if admitted or not jobs or self._closing():
+                return admitted
+            claimed = self.broker.claim(self.options.queues, room, self.id)
+        return ()
 
     def _may_run(self, job: Job) -> bool:
         """A task with ``acks_late=False`` is begun at the broker first: at most once. Returns False where the claim is gone."""

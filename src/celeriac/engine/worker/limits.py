@@ -15,6 +15,9 @@ from typing import Any
 
 from celeriac.engine.errors import SoftTimeLimitExceeded
 
+HAS_ALARM = hasattr(signal, "setitimer")
+"""False on Windows."""
+
 _raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _raise_in_thread.argtypes = (ctypes.c_ulong, ctypes.py_object)
 _NOTHING = ctypes.py_object()  # NULL: withdraws an exception. None would be raised itself, as a SystemError.

@@ -28,10 +28,13 @@ class Project(Protocol):
         """Return what follows a job whose process was killed: ``Consequences``, by its record alone, without user code."""
 
     def started(self, role: str) -> None:
-        """A process was forked and has no connections yet. ``role`` is ``keeper`` or ``child``."""
+        """A process was forked and has no connections yet. ``role`` is ``keeper``, ``child`` or ``herald``."""
 
     def leaving(self, role: str) -> None:
         """It is about to end."""
+
+    def tell(self, event: str, **about: Any) -> None:
+        """Something becomes of the worker: ``ready``, ``alive``, ``stopping`` or ``stopped``. Called where the herald is."""
 
     def between_jobs(self) -> None:
         """Called between batches, in the thread that runs the bodies: let go of stale connections."""

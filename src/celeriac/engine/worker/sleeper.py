@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
-import select
+import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from celeriac.engine.ipc.channel import Channel
+from celeriac.engine.ipc.ready import ready
 from celeriac.engine.ipc.slots import SlotWriter
 
 POLL = 1.0
@@ -26,9 +26,9 @@ class Sleeper:
         self._slot = slot
         self._masters = [master] if master is not None else []
         self._asleep = False
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
+        self._wake_read, self._wake_write = socket.socketpair()  # Windows cannot wait for a pipe
+        for end in (self._wake_read, self._wake_write):
+            end.setblocking(False)
 
     # -- from any thread -----------------------------------------------------------------------------------------------------
 
@@ -41,9 +41,9 @@ class Sleeper:
     def wake(self) -> None:
         """Wake the main thread, now or when it next falls asleep."""
         try:
-            os.write(self._wake_write, b"\x01")
-        except BlockingIOError:
-            return  # the pipe is full of wake-ups already
+            self._wake_write.send(b"\x01")
+        except OSError:
+            return  # it is full of wake-ups already, or closed: nobody sleeps here any more
 
     # -- the main thread -----------------------------------------------------------------------------------------------------
 
@@ -57,7 +57,7 @@ class Sleeper:
 
     def pause(self, seconds: float) -> None:
         """Wait, or until the master has something to say."""
-        select.select(self._masters, [], [], seconds)
+        ready(self._masters, seconds)
 
     def sleep(self, is_busy: Callable[[], bool], listen: bool) -> bool:
         """Sleep until woken, about ``POLL`` seconds at the longest; with ``listen`` also until jobs arrive.
@@ -74,14 +74,18 @@ class Sleeper:
         finally:
             self._asleep = False
 
+    def close(self) -> None:
+        """Let go of what wakes us. Who wakes us afterwards wakes nobody."""
+        self._wake_read.close()
+        self._wake_write.close()
+
     def _wait(self, listen: bool) -> None:
         waits: list[Any] = [self._wake_read, *self._masters]
         if listen and self._notifier.fileno() >= 0:
             waits.append(self._notifier.fileno())
         deadline = time.monotonic() + random.uniform(0.8, 1.0) * POLL
         while (left := deadline - time.monotonic()) > 0:
-            ready = select.select(waits, [], [], min(left, self._notifier.poll_every))[0]
-            if ready or self._slot.draining:
+            if ready(waits, min(left, self._notifier.poll_every)) or self._slot.draining:
                 break
             if listen and self._notifier.poll_every < POLL and self._notifier.changed():
                 break
@@ -89,7 +93,7 @@ class Sleeper:
 
     def _drain(self) -> None:
         try:
-            os.read(self._wake_read, 4096)
+            self._wake_read.recv(4096)
         except BlockingIOError:
             pass  # nobody woke us through it
         self._notifier.drain()

@@ -21,6 +21,7 @@ from celeriac.engine.job import Token
 from celeriac.engine.keeper.keeper import Keeper
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.child import Child
+from celeriac.engine.worker.herald import Herald, HeraldThread
 from celeriac.engine.worker.project import Project
 
 EXIT_OK, EXIT_COLD, EXIT_DEAD = 0, 2, 3
@@ -48,7 +49,9 @@ class Solo:
     def run(self, ready: Callable[[], None] | None = None) -> bool:
         """Work until stopped. Returns False where the broker had declared this worker dead: somebody should start it anew."""
         self._thread.start()
-        self.joined.wait()
+        while not self.joined.wait(0.2):  # in steps, between which Windows hears a Ctrl-C
+            if not self._thread.is_alive():
+                return False
         if ready is not None:
             ready()
         try:
@@ -76,18 +79,29 @@ def run_solo(project: Project, announce: Callable[[WorkerOptions, WorkerInfo], N
     """Run a worker in this process until INT or TERM; a second INT ends it at once, and its jobs run again elsewhere."""
     project.started("child")
     solo = Solo(project, version)
+    herald = HeraldThread(Herald(project, solo.slots.last_beat), project.options.herald)
     stops: list[int] = []
 
     def stop(number: int, frame: object) -> None:
-        # The one handler that does more than write to a pipe: it marks shared memory and wakes a select, both safe anywhere.
+        # The one handler that does more than write to a pipe: it marks shared memory and wakes others, all safe anywhere.
         if stops:
             os._exit(EXIT_COLD)
         stops.append(number)
+        herald.tell({"stopping": {"signal": signal.Signals(number).name, "how": "Warm", "exit_code": EXIT_OK}})
         solo.stop()
 
+    def ready() -> None:
+        announce(project.options, solo.info)
+        herald.start()
+
+    _catch(stop)
+    alive = solo.run(ready)
+    project.leaving("child")
+    herald.stop()
+    return EXIT_OK if alive else EXIT_DEAD
+
+
+def _catch(stop: Callable[[int, Any], None]) -> None:
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # Ctrl-Break is how one process stops another on Windows
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), stop)
-    alive = solo.run(lambda: announce(project.options, solo.info))
-    project.leaving("child")
-    return EXIT_OK if alive else EXIT_DEAD

@@ -1,4 +1,4 @@
-"""The template: imports the project once, then forks keeper and children from it on the master's word.
+"""The template: imports the project once, then forks keeper, children and herald from it on the master's word.
 
 Single-threaded, and it forks from its main thread, because PDEATHSIG fires when the forking *thread* ends. After the import it
 runs nothing of the project, so it holds no connection and no lock that a fork would copy.
@@ -29,6 +29,7 @@ from celeriac.engine.keeper.keeper import Keeper
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.translation import gettext as _
 from celeriac.engine.worker.child import Child, ignore_terminal_signals
+from celeriac.engine.worker.herald import Herald, run_herald
 from celeriac.engine.worker.linux import die_with_parent, set_title
 from celeriac.engine.worker.project import Project
 from celeriac.engine.worker.signalpipe import SignalPipe
@@ -129,7 +130,7 @@ class Template:
         self.channel.send({"forked": message["id"], "pid": pid})
 
     def _become(self, message: dict[str, Any], descriptor: int, parent: int) -> None:
-        """In the new process: be a keeper or a child, then end without the template's clean-up."""
+        """In the new process: be what was asked for, then end without the template's clean-up."""
         status = 1
         try:
             self.signals.close()
@@ -156,6 +157,10 @@ def start(message: dict[str, Any], project: Project, slots: SlotTable, master: C
     try:
         if role == "keeper":
             return run_keeper(message, project, slots, master)
+        if role == "herald":
+            set_title(f"celeriac: herald {project.options.name}")
+            run_herald(Herald(project, slots.last_beat), master)
+            return 0
         return run_child(message, project, slots, master)
     finally:
         project.leaving(role)

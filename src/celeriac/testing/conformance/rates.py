@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from itertools import pairwise
 
@@ -114,22 +115,26 @@ class RateSuite:
         assert ids(in_turn) == [limited[1].id, urgent.id, limited[2].id]
 
     def test_two_connections_never_give_one_turn_away_twice(self, broker: Engine, make_broker: MakeEngine) -> None:
-        jobs = some_jobs(24, task=LIMITED)
-        broker.push(jobs)
-        worker = a_worker(broker, LONG)
+        worker, rounds = a_worker(broker, LONG), 12
+        gate = threading.Barrier(2)
 
-        def take() -> None:
+        def take(queue: str) -> list[str]:
             with another(make_broker) as connection:
                 child = a_child(connection, worker)
-                while claimed := connection.claim([QUEUE], 2, child):
+                taken = []
+                for job in some_jobs(rounds, task=LIMITED, queue=queue):
+                    connection.push([job])
+                    claimed = connection.claim([queue], 1, child)
+                    gate.wait(PATIENCE)
                     connection.admit(claimed, HOURLY)
+                    taken.append(job.id)
+                return taken
 
-        for actor in [start(take), start(take)]:
-            actor.finish()
-        records = [known(broker, job.id) for job in jobs]
-        assert sorted(record.state for record in records) == [State.RUNNING, *[State.SCHEDULED] * 23]
+        actors = [start(lambda: take("left")), start(lambda: take("right"))]
+        records = [known(broker, id) for actor in actors for id in actor.finish()]
+        assert sorted(record.state for record in records) == [State.RUNNING, *[State.SCHEDULED] * (2 * rounds - 1)]
         times = sorted(record.run_at or 0.0 for record in records if record.state is State.SCHEDULED)
-        assert [later - earlier for earlier, later in pairwise(times)] == [pytest.approx(3_600.0)] * 22
+        assert [later - earlier for earlier, later in pairwise(times)] == [pytest.approx(3_600.0)] * (2 * rounds - 2)
 
     def test_a_rate_set_at_run_time_wins_until_it_is_taken_back(self, broker: Engine) -> None:
         child = a_child(broker)

@@ -104,7 +104,7 @@ class SQLBroker:
                     if not self.private or not (is_conflict(error) or is_locked(error)) or attempt == CONFLICTS - 1:
                         raise
                     time.sleep(random.uniform(0, 0.02 * (attempt + 1)))
-        raise AssertionError(_("unreachable: the last conflict is raised"))
+        raise AssertionError("unreachable: the last conflict is raised")
 
     def _in_transaction(self, action: Callable[[], T]) -> T:
         def run() -> T:
@@ -151,7 +151,7 @@ class SQLBroker:
 
     def enrol(self, worker: str, child: str) -> None:
         if not self._do(lambda: self.connection.run(self.dialect.sql["enrol"], (child, worker))):
-            raise LeaseLost(_("The worker {worker} was declared dead; it cannot start another child.").format(worker=worker))
+            raise LeaseLost(f"The worker {worker} was declared dead; it cannot start another child.")
 
     def claim(self, queues: Sequence[str], limit: int, child: str) -> list[Job]:
         jobs: list[Job] = []
@@ -164,9 +164,7 @@ class SQLBroker:
     def _claim(self, queue: str, limit: int, child: str) -> list[Job]:
         taken = self._do(lambda: self.dialect.claim(self.connection, queue, limit, child))
         if taken is None:
-            raise ChildIsDead(
-                _("The broker has declared the child {child} dead; its jobs were given to others.").format(child=child)
-            )
+            raise ChildIsDead(f"The broker has declared the child {child} dead; its jobs were given to others.")
         return [claimed_job(row, child) for row in taken]
 
     def admit(self, jobs: Sequence[Job], apart: Mapping[str, float]) -> set[Token]:
@@ -288,7 +286,9 @@ class SQLBroker:
             self.connection.run_many(sql["forget_idle"], [(child,) for child in children])
         now = time.time()
         return [
-            queue for child in children for queue in self.dialect.empty(self.connection, child, (), now, limit, consequences)
+            queue
+            for child in children
+            for queue in self.dialect.empty(self.connection, child, (), now, limit, consequences)
         ]
 
     def _rescue_child(

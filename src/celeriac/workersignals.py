@@ -1,0 +1,67 @@
+"""What the receivers of ``celeriac.signals`` are told of a worker as a whole, with Celery's arguments."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celeriac import signals
+from celeriac.app import Celery
+from celeriac.engine.options import WorkerOptions
+
+OF_THE_HERALD = (signals.worker_ready, signals.worker_shutting_down, signals.worker_shutdown, signals.heartbeat_sent)
+"""Signals that need a process of their own while the worker runs; there is one only where somebody listens."""
+
+
+class WorkerInstance:
+    """What stands for the worker in these signals: ``sender`` or ``instance``, as in ``sender.app.send_task(...)``."""
+
+    def __init__(self, app: Celery, hostname: str, options: WorkerOptions | None = None) -> None:
+        self.app = app
+        self.hostname = hostname
+        self.options = options
+
+    @property
+    def pid(self) -> int:
+        """The process in which the signal is sent."""
+        return os.getpid()
+
+    def __repr__(self) -> str:
+        return f"<Worker: {self.hostname}>"
+
+
+class WorkerSignals:
+    """Sends them. One for a worker; a fork of it is in each of its processes."""
+
+    def __init__(self, app: Celery, hostname: str) -> None:
+        self.instance = WorkerInstance(app, hostname)
+
+    def starting(self, options: dict[str, Any]) -> None:
+        """The app is found, and its settings may still be changed. ``options`` are what the command line says."""
+        instance = self.instance
+        signals.celeryd_init.send(sender=instance.hostname, instance=instance, conf=instance.app.conf, options=options)
+
+    def loaded(self, options: WorkerOptions) -> None:
+        """Tasks are imported, settings read, logging set up; no process was forked."""
+        instance = self.instance
+        instance.options = options
+        signals.worker_init.send(sender=instance)
+        signals.celeryd_after_setup.send(sender=instance.hostname, instance=instance, conf=instance.app.conf)
+
+    def has_listeners(self) -> bool:
+        """Return whether a herald is needed."""
+        return any(signal.receivers for signal in OF_THE_HERALD)
+
+    def tell(self, event: str, **about: Any) -> None:
+        """Something becomes of the worker: what the engine's herald says."""
+        instance = self.instance
+        if event == "ready":
+            signals.worker_ready.send(sender=instance)
+        elif event == "alive":
+            signals.heartbeat_sent.send(sender=instance)
+        elif event == "stopping":
+            signals.worker_shutting_down.send(
+                sender=instance.hostname, sig=about["signal"], how=about["how"], exitcode=about["exit_code"]
+            )
+        elif event == "stopped":
+            signals.worker_shutdown.send(sender=instance)
