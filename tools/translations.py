@@ -36,7 +36,7 @@ def marked(tree: ast.AST) -> Iterator[str]:
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
         for text in node.args[MARKS[name] :] if name in MARKS else ():
-            if isinstance(text, ast.Constant) and isinstance(text.value, str):
+            if isinstance(text, ast.Constant) and isinstance(text.value, str) and text.value:
                 yield text.value
 
 

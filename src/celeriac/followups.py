@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from celeriac.arguments import takes_only_one
 from celeriac import signals
+from celeriac.arguments import takes_only_one
 from celeriac.calling import announce, build_job
 from celeriac.canvas import Signature, signature
 from celeriac.conf.routes import Router
@@ -82,7 +82,10 @@ def _each(
     for number, link in enumerate(embed.get(f"{kind}s") or ()):
         try:
             linked = signature(link)
-            jobs.append(_job(job, linked, call(linked), derived_id(job.id, f"{kind}-{number}"), router))
+            built = _job(job, linked, call(linked), derived_id(job.id, f"{kind}-{number}"), router)
+            if router is None and signals.before_task_publish.receivers:  # with one we are in the keeper: see above
+                announce(built)
+            jobs.append(built)
         except Exception:
             logger.exception("The %s-%d of %s[%s] cannot be enqueued: %r", kind, number, job.task, job.id, link)
     return tuple(jobs)

@@ -31,7 +31,8 @@ def declared_queues(app: Celery) -> list[str]:
 def meet(app: Celery, job: Job) -> None:
     """Say once a process what is odd about the queue of a job that was just enqueued. Never raises.
 
-    A near name: a missing queue is made, as in Celery, so the job is kept and a warning must do. No worker: in development only.
+    Of a near name: a missing queue is made, as in Celery, so the job is kept and a warning must do. And, with DEBUG,
+    of a queue without a worker.
     """
     app.met_queues.add(job.queue)
     declared = declared_queues(app)

@@ -2,6 +2,34 @@
 
 ``@task_failure.connect`` or ``@task_failure.connect(sender=my_task)``. A receiver gets keyword arguments, ``sender`` and
 ``signal`` among them; one that raises is logged and changes nothing. Sending to nobody costs one look at ``receivers``.
+
+Names, arguments and senders are Celery's; the process in which each is sent is not always, since here no process that runs the
+project's code supervises the others:
+
+*the caller's*
+    ``before_task_publish``, ``after_task_publish``. A header that a receiver of the first adds travels with the job. A callback
+    of ``link`` is announced by the child that builds it, before; a retry is no new message and is not announced.
+*a child*, in the thread or coroutine that runs the job
+    ``task_received`` and ``task_prerun``, both when the body is about to be called; ``task_success``, ``task_retry``,
+    ``task_failure``, ``task_revoked``, ``task_postrun``; ``task_unknown`` for a job without a task, ``task_rejected`` for one that
+    cannot be read and for ``Reject(requeue=True)``; ``task_internal_error``, before ``task_failure``, where not the body failed
+    but the engine over it. ``apply()`` and ``task_always_eager`` send them in the caller's process, but for ``task_received``. What
+    happens to a job while no child has it (its child was killed, it was revoked before it began) is in the store and sends none.
+*each child*, at its beginning and its end
+    ``worker_process_init``, ``worker_process_shutdown``. A child that is killed does not send the second.
+*the template*, from which all others are forked, while it loads the project
+    ``celeryd_init``, ``import_modules``, ``setup_logging`` (whose receivers take the place of our own configuration) or else
+    ``after_setup_logger`` and ``after_setup_task_logger``, ``worker_init``, ``celeryd_after_setup``. No threads here: a fork would lose
+    them.
+*the herald*, forked when the worker is ready, and only where somebody listens
+    ``worker_ready``, ``heartbeat_sent`` (about every 2 s while the keeper is alive), ``worker_shutting_down``,
+    ``worker_shutdown``. What a receiver keeps in memory or starts in a thread is there for the receivers of the others.
+*any process that has an app*
+    ``import_modules``, when the app looks for its tasks.
+
+With ``--pool solo``, and on Windows, these are one process, and the herald is a thread of it. ``beat_init`` and
+``beat_embedded_init`` wait for schedules. Accepted and never sent, because what they tell of does not exist here:
+``worker_before_create_process``, ``user_preload_options``, ``task_sent`` and those of the eventlet pool.
 """
 
 from __future__ import annotations

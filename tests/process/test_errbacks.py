@@ -1,4 +1,4 @@
-"""``link_error`` of a job whose process is killed: the callback runs, once, and the keeper that enqueues it runs no user code."""
+"""``link_error`` of a job whose process is killed: the keeper enqueues the callback, which runs once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In development, the first call of a queue that nobody serves: the look at the workers stays out of the caller's transaction."""
+"""In development, the first call of a queue that nobody serves: the look at the workers is outside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ def test_the_worker_that_is_missing_is_spoken_of_after_the_commit(
     assert warning.endswith("Start one: python manage.py celeriac worker -Q default")
 
 
-def test_a_worker_that_serves_the_queue_is_seen(
-    task: Any, others: SQLBroker, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_worker_that_serves_the_queue_is_seen(task: Any, others: SQLBroker, caplog: pytest.LogCaptureFixture) -> None:
     a_worker(others)
     task.apply_async(queue="default")
     assert caplog.messages == []

@@ -365,7 +365,7 @@ def shop() -> Iterator[Celery]:
     app.close()
 
 
-DECLARED = ["main", "urgent", "packing", "mail", "reports"]
+DECLARED = ["main", "urgent", "packing", "reports", "mail"]
 
 
 @pytest.mark.parametrize(

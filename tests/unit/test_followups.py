@@ -1,4 +1,4 @@
-"""The error callbacks of a job whose process was killed: built by the keeper from the job's record, without the project's code."""
+"""The error callbacks of a job whose process was killed: built by the keeper from the record, without the project's code."""
 
 from __future__ import annotations
 

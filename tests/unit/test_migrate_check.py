@@ -493,6 +493,7 @@ def test_a_command_in_several_lines_is_one(checked: Checked) -> None:
         ("celery -A shop flower --port=5555", Category.UNSUPPORTED, "Flower"),
         ("flower --broker=redis://", Category.UNSUPPORTED, "Flower"),
         ("celery -A shop events", Category.UNSUPPORTED, "no such command"),
+        ("celery -A shop inspect active", Category.UNSUPPORTED, "no such command"),
     ],
 )
 def test_what_cannot_be_started_here_is_named(checked: Checked, line: str, category: Category, reason: str) -> None:

@@ -131,7 +131,9 @@ def _error_of(code: str) -> str:
     """Return the last line that a fresh interpreter complains with: Django's settings are read once a process."""
     source = str(Path(__file__).parents[2] / "src")
     environment = {**os.environ, "PYTHONPATH": source}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
     return done.stderr.strip().splitlines()[-1]
 
 

@@ -27,7 +27,9 @@ def task(app: Celery) -> Any:
 # -- nearly another's name -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "nearest"), [("mial", "mail"), ("report", "reports"), ("urgnet", "urgent"), ("celry", "celery")])
+@pytest.mark.parametrize(
+    ("name", "nearest"), [("mial", "mail"), ("report", "reports"), ("urgnet", "urgent"), ("celry", "celery")]
+)
 def test_a_name_that_is_nearly_that_of_a_queue_is_asked_back_and_the_job_is_kept(
     task: Any, broker: MemoryBroker, caplog: pytest.LogCaptureFixture, name: str, nearest: str
 ) -> None:
@@ -93,9 +95,7 @@ def hire(broker: MemoryBroker) -> Callable[..., None]:
     """Let a worker live that serves these queues."""
 
     def hire(*queues: str, lease: float = 60.0) -> None:
-        info = WorkerInfo(
-            id=f"w-{queues}", name="w@test", host="test", pid=1, pool="solo", concurrency=1, queues=list(queues)
-        )
+        info = WorkerInfo(id=f"w-{queues}", name="w@test", host="test", pid=1, pool="solo", concurrency=1, queues=list(queues))
         broker.join(info, lease)
 
     return hire

@@ -33,7 +33,6 @@ class Router:
                 return dict(found) if isinstance(found, Mapping) else {"queue": found}
         return {}
 
-
     @property
     def queues(self) -> list[str]:
         """The queues that routes lead to, as far as they are written down rather than computed."""
@@ -47,17 +46,15 @@ class _Names:
     def __init__(self, pairs: Iterable[tuple[Any, Any]]) -> None:
         self._exact: dict[str, Any] = {}
         self._patterns: list[tuple[re.Pattern[str], Any]] = []
+        self.targets: list[Any] = []
         for key, value in pairs:
+            self.targets.append(value)
             if isinstance(key, re.Pattern):
                 self._patterns.append((key, value))
             elif "*" in key:
                 self._patterns.append((_glob(key), value))
             else:
                 self._exact[key] = value
-
-    @property
-    def targets(self) -> list[Any]:
-        return [*self._exact.values(), *(value for _pattern, value in self._patterns)]
 
     def __call__(self, name: str, *_: Any, **__: Any) -> Any:
         if name in self._exact:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from celeriac.cli.celery_commands import INSTEAD
 from celeriac.cli.parser import OTHER_POOLS, build
 from celeriac.migrating import knowledge
 from celeriac.migrating.finding import Advice, Finding, found, told
@@ -130,7 +131,13 @@ def _of_command(file: str, line: int, command: Command) -> Iterator[Finding]:
     elif command.subcommand in _ours().keys() - _OTHERS:
         yield found(_with(knowledge.STARTS_A_WORKER, replacement(command)), file, line, what)
     else:
-        yield found(knowledge.OTHER_COMMAND, file, line, what)
+        yield found(_instead(command.subcommand), file, line, what)
+
+
+def _instead(subcommand: str) -> Advice:
+    """Return what does the work of a command that is not here."""
+    told_of = told(INSTEAD.get(subcommand, knowledge.OTHER_COMMAND.fix))
+    return knowledge.OTHER_COMMAND._replace(fix=told_of[0].upper() + told_of[1:])
 
 
 def _with(advice: Advice, command: str) -> Advice:

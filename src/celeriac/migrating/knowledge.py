@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from celeriac.cli.celery_commands import INSTEAD
 from celeriac.compat.companions import REPLACEMENTS
 from celeriac.control import Control
 from celeriac.engine.brokers.factory import SCHEMES
@@ -241,10 +242,8 @@ INERT: Mapping[str, Advice] = {"celery.beat": SCHEDULES}
 """Modules whose names are there, so that a project can be imported, and do nothing."""
 
 NEVER_SENT = frozenset({
-    "beat_embedded_init", "beat_init", "celeryd_after_setup", "celeryd_init", "eventlet_pool_apply",
-    "eventlet_pool_postshutdown", "eventlet_pool_preshutdown", "eventlet_pool_started", "heartbeat_sent",
-    "task_internal_error", "task_sent", "user_preload_options", "worker_before_create_process", "worker_init", "worker_ready",
-    "worker_shutdown", "worker_shutting_down",
+    "beat_embedded_init", "beat_init", "eventlet_pool_apply", "eventlet_pool_postshutdown", "eventlet_pool_preshutdown",
+    "eventlet_pool_started", "task_sent", "user_preload_options", "worker_before_create_process",
 })  # fmt: skip
 """Signals of Celery that exist here and are never sent."""
 
@@ -339,8 +338,5 @@ FLAGS_WITH_VALUE = frozenset({
 })  # fmt: skip
 """Flags of Celery's that are followed by a value."""
 
-SUBCOMMANDS = frozenset({
-    "amqp", "beat", "call", "control", "events", "flower", "graph", "inspect", "list", "logtool", "migrate", "multi", "purge",
-    "report", "result", "shell", "status", "upgrade", "worker",
-})  # fmt: skip
+SUBCOMMANDS = frozenset({"beat", "migrate", "worker", *INSTEAD})
 """What ``celery`` can be told to do."""

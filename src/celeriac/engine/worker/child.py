@@ -289,6 +289,10 @@ class Child:
 
 
 def ignore_terminal_signals() -> None:
-    """Only the master acts on INT and TERM."""
+    """Only the master acts on INT and TERM.
+
+    TERM gets a handler that does nothing: a program that a task starts would inherit ``SIG_IGN``, and ``Popen.terminate()``
+    could not end it. INT is ignored there too, as under Celery, so that Ctrl-C lets a job and its programs finish.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: None)

@@ -78,11 +78,8 @@ def find(broker: RedisBroker, where: Mapping[str, Any], limit: int, before: int 
 def _newest(broker: RedisBroker, before: int | None) -> Iterator[Job]:
     below = "+inf" if before is None else f"({before}"
     while True:
-        numbers = broker.do(
-            lambda client, below=below: client.zrange(
-                f"{broker.prefix}all", below, "-inf", desc=True, byscore=True, offset=0, num=PAGE
-            )
-        )
+        with broker.typed():
+            numbers = broker.client.zrange(f"{broker.prefix}all", below, "-inf", desc=True, byscore=True, offset=0, num=PAGE)
         yield from records(broker, [int(number) for number in numbers])
         if len(numbers) < PAGE:
             return
@@ -148,11 +145,9 @@ def prune(broker: RedisBroker, ages: Mapping[State, float], limit: int) -> int:
     for state, age in ages.items():
         if state not in TERMINAL or gone >= limit:
             continue
-        seconds, micros = broker.do(lambda client: client.time())
-        oldest = broker.do(
-            lambda client, until=seconds + micros / 1e6 - age, state=state, room=limit - gone: client.zrange(
-                f"{broker.prefix}ended:{state.value}", "-inf", f"({until}", byscore=True, offset=0, num=room
-            )
-        )
+        with broker.typed():
+            seconds, micros = broker.client.time()
+            place, until = f"{broker.prefix}ended:{state.value}", f"({seconds + micros / 1e6 - age}"
+            oldest = broker.client.zrange(place, "-inf", until, byscore=True, offset=0, num=limit - gone)
         gone += broker.call("forget", *oldest) if oldest else 0
     return gone

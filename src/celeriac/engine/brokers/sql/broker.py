@@ -286,9 +286,7 @@ class SQLBroker:
             self.connection.run_many(sql["forget_idle"], [(child,) for child in children])
         now = time.time()
         return [
-            queue
-            for child in children
-            for queue in self.dialect.empty(self.connection, child, (), now, limit, consequences)
+            queue for child in children for queue in self.dialect.empty(self.connection, child, (), now, limit, consequences)
         ]
 
     def _rescue_child(

@@ -254,9 +254,7 @@ class Dialect:
                 self.push(connection, outcome.follow_ups)
         return refused
 
-    def settle_dead(
-        self, connection: Connection, outcomes: Sequence[Outcome], consequences: Consequences | None
-    ) -> set[Token]:
+    def settle_dead(self, connection: Connection, outcomes: Sequence[Outcome], consequences: Consequences | None) -> set[Token]:
         """Settle what the broker decided by itself, with what follows the failures. Returns the tokens refused."""
         for outcome in outcomes:
             if outcome.state is State.FAILED:
