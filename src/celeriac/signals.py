@@ -11,19 +11,20 @@ project's code supervises the others:
     of ``link`` is announced by the child that builds it, before; a retry is no new message and is not announced.
 *a child*, in the thread or coroutine that runs the job
     ``task_received`` and ``task_prerun``, both when the body is about to be called; ``task_success``, ``task_retry``,
-    ``task_failure``, ``task_revoked``, ``task_postrun``; ``task_unknown`` for a job without a task, ``task_rejected`` for one that
-    cannot be read and for ``Reject(requeue=True)``; ``task_internal_error``, before ``task_failure``, where not the body failed
-    but the engine over it. ``apply()`` and ``task_always_eager`` send them in the caller's process, but for ``task_received``. What
-    happens to a job while no child has it (its child was killed, it was revoked before it began) is in the store and sends none.
+    ``task_failure``, ``task_revoked``, ``task_postrun``; ``task_unknown`` for a job without a task, ``task_rejected`` for one
+    that cannot be read and for ``Reject(requeue=True)``; ``task_internal_error``, before ``task_failure``, where not the body
+    failed but the engine over it. ``apply()`` and ``task_always_eager`` send them in the caller's process, but for
+    ``task_received``. A job that was revoked before it began never gets to a child: the store knows, and no signal is sent.
 *each child*, at its beginning and its end
     ``worker_process_init``, ``worker_process_shutdown``. A child that is killed does not send the second.
 *the template*, from which all others are forked, while it loads the project
     ``celeryd_init``, ``import_modules``, ``setup_logging`` (whose receivers take the place of our own configuration) or else
-    ``after_setup_logger`` and ``after_setup_task_logger``, ``worker_init``, ``celeryd_after_setup``. No threads here: a fork would lose
-    them.
+    ``after_setup_logger`` and ``after_setup_task_logger``, ``worker_init``, ``celeryd_after_setup``. No threads here: a fork
+    would lose them.
 *the herald*, forked when the worker is ready, and only where somebody listens
     ``worker_ready``, ``heartbeat_sent`` (about every 2 s while the keeper is alive), ``worker_shutting_down``,
-    ``worker_shutdown``. What a receiver keeps in memory or starts in a thread is there for the receivers of the others.
+    ``worker_shutdown``; and ``task_failure`` or ``task_revoked`` for a job whose child was killed over it (a hard time limit,
+    ``revoke(terminate=True)``). What a receiver keeps in memory or starts in a thread is there for the receivers of the others.
 *any process that has an app*
     ``import_modules``, when the app looks for its tasks.
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
 from celeriac import signals
 from celeriac.app import Celery
+from celeriac.engine.attempt.failure import ExceptionInfo
+from celeriac.engine.codec import decode_payload
+from celeriac.engine.errors import BrokerUnavailable
+from celeriac.engine.job import Job, State
 from celeriac.engine.options import WorkerOptions
+from celeriac.engine.request import Request
+from celeriac.result import AsyncResult
 
-OF_THE_HERALD = (signals.worker_ready, signals.worker_shutting_down, signals.worker_shutdown, signals.heartbeat_sent)
+logger = logging.getLogger("celeriac.signals")
+
+OF_THE_HERALD = (
+    signals.worker_ready, signals.worker_shutting_down, signals.worker_shutdown, signals.heartbeat_sent,
+    signals.task_failure, signals.task_revoked,
+)  # fmt: skip
 """Signals that need a process of their own while the worker runs; there is one only where somebody listens."""
+SIGKILL = 9
+"""How a child ends over one job. (Windows, where no child is killed, has no name for it.)"""
 
 
 class WorkerInstance:
@@ -65,3 +79,26 @@ class WorkerSignals:
             )
         elif event == "stopped":
             signals.worker_shutdown.send(sender=instance)
+        elif event == "killed":
+            tell_of_killed(instance.app, about["number"])
+
+
+def tell_of_killed(app: Celery, number: int) -> None:
+    """Tell what became of a job whose child was killed over it, as the store has it."""
+    try:
+        jobs: list[Job] = app.broker().find({}, 1, before=number + 1)
+        if not jobs or jobs[0].number != number:
+            return  # somebody has deleted its record
+        job = jobs[0]
+        error = AsyncResult[Any](job.id, app=app).result
+    except BrokerUnavailable as unavailable:
+        logger.warning("No receiver is told of the job %d, whose child was killed: %s", number, unavailable)
+        return
+    task = app.tasks.get_task(job.task)
+    if job.state is State.CANCELLED:
+        signals.task_revoked.send(sender=task, request=Request(job), terminated=True, signum=SIGKILL, expired=False)
+    elif job.state is State.FAILED and isinstance(error, BaseException):
+        args, kwargs, _ = decode_payload(job.payload)
+        signals.task_failure.send(
+            sender=task, task_id=job.id, exception=error, args=args, kwargs=kwargs, traceback=None, einfo=ExceptionInfo(error)
+        )

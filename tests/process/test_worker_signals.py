@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from celeriac.engine.brokers.base import Cancel
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.codec import encode_payload
 from celeriac.engine.job import Job
@@ -39,6 +40,13 @@ for one in list(vars(signals).values()):
 
 TASKS = """
 from celeriac.exceptions import Reject
+
+
+@shared_task
+def sleep(seconds):
+    import time
+
+    time.sleep(seconds)
 
 
 @shared_task
@@ -191,6 +199,7 @@ def test_after_a_reload_the_new_code_is_told_once_the_old_has_gone_and_a_cold_st
 ) -> None:
     worker = site.worker("-P", "prefork")
     until(lambda: noted.all("worker_ready"), worker)
+    assert len(worker.family()) == 5, "with it there are master, template, keeper, child and herald"
     worker.process.send_signal(signal.SIGHUP)
     until(lambda: len(noted.all("worker_ready")) == 2, worker)
     assert noted.order("worker_ready", "worker_shutdown") == ["worker_ready", "worker_shutdown", "worker_ready"]
@@ -200,10 +209,26 @@ def test_after_a_reload_the_new_code_is_told_once_the_old_has_gone_and_a_cold_st
     assert len(noted.all("worker_shutdown")) == 2
 
 
+def test_a_job_whose_child_is_killed_is_told_of_by_the_herald(site: Project, noted: Noted) -> None:
+    worker = site.worker("-P", "prefork")
+    late = push("late", encode_payload("t", (60,), {}, {"time_limit": 0.2}), task="shop.tasks.sleep")
+    until(lambda: noted.all("task_failure"), worker)
+    revoked = site.push("shop.tasks.sleep", 61)
+    until(lambda: noted.all("task_prerun", task_id=revoked), worker)
+    SQLBroker(ALIAS).control(Cancel((revoked,), terminate=True))
+    until(lambda: noted.all("task_revoked"), worker)
+    assert worker.stop() == 0, worker.printed()
+    herald = noted.one("worker_ready")["pid"]
+    failure = noted.one("task_failure", task_id=late)
+    assert (failure["pid"], failure["sender"], failure["about"]["args"]) == (herald, "shop.tasks.sleep", [60])
+    assert failure["named"] == ["args", "einfo", "exception", "kwargs", "task_id", "traceback"]
+    assert noted.one("task_revoked", terminated=True, signum=9, expired=False)["pid"] == herald
+
+
 def test_without_receivers_there_is_no_herald(site: Project) -> None:
     worker = site.worker("-P", "prefork")
     site.result("shop.tasks.add", 1, 2)
-    assert [process for process in worker.family() if "herald" in " ".join(process.cmdline())] == []
+    assert len(worker.family()) == 4, "master, template, keeper and child"
     assert worker.stop() == 0
 
 

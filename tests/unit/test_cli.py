@@ -365,7 +365,7 @@ def shop() -> Iterator[Celery]:
     app.close()
 
 
-DECLARED = ["main", "urgent", "packing", "reports", "mail"]
+DECLARED = ["main", "urgent", "packing", "mail", "reports"]
 
 
 @pytest.mark.parametrize(

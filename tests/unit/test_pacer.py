@@ -6,6 +6,9 @@ import pytest
 
 from celeriac.app import Celery
 from celeriac.engine.brokers.memory import MemoryBroker
+from celeriac.engine.ipc.slots import local_slot
+from celeriac.engine.options import WorkerOptions
+from celeriac.engine.worker.child import Child
 from celeriac.engine.worker.pacer import Pacer
 from tests.unit.conftest import Worker
 
@@ -66,3 +69,27 @@ def test_a_refresh_is_made_now_and_then_and_not_each_time(app: Celery, broker: M
 def test_a_rate_that_is_none_is_refused_at_run_time_too(app: Celery) -> None:
     with pytest.raises(ValueError, match="free: rate_limit is 'often'"):
         app.control.rate_limit("free", "often")
+
+
+class MemoryProject:
+    """As much of a project as a child needs."""
+
+    def __init__(self, app: Celery, broker: MemoryBroker) -> None:
+        self.registry, self.options = app.registry, WorkerOptions(name="w@test", pool="solo", concurrency=1)
+        self.connect, self.runner = broker.clone, app.runner
+
+    def between_jobs(self) -> None:
+        """Nothing to close."""
+
+
+def test_a_child_claims_past_what_is_put_off(app: Celery, broker: MemoryBroker, worker: Worker) -> None:
+    for name in ("hourly", "daily", "free"):
+        app.task(name=name, rate_limit=None if name == "free" else "1/h")(lambda: None)
+    for name in ("hourly", "daily", "hourly", "daily", "free"):
+        app.send_task(name)
+    app.finalize()
+    child = Child(MemoryProject(app, broker), "w", "c", local_slot().writer(0), None)
+    child.pacer.refresh()
+    assert [[job.task for job in child._claim(1)] for _ in range(4)] == [["hourly"], ["daily"], ["free"], []]
+    child.sleeper.close()
+    child.broker.close()

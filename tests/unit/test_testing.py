@@ -17,7 +17,7 @@ from celeriac import current
 from celeriac.app import Celery
 from celeriac.engine.errors import CeleriacError
 from celeriac.exceptions import NotRegistered
-from celeriac.testing import assert_enqueued, assert_not_enqueued, drain, enqueued, override, start_worker
+from celeriac.testing import assert_enqueued, assert_not_enqueued, drain, draining, enqueued, override, start_worker
 from celeriac.testing.app import TestApp
 
 
@@ -79,7 +79,7 @@ def test_a_missing_job_is_answered_with_what_there_is_instead(recorded: Celery) 
     ]
     with pytest.raises(AssertionError, match=r"3 jobs of t expected; enqueued were 2, 2 of them fit \(\*\):\n  \* t\(1"):
         assert_enqueued(task, count=3)
-    with pytest.raises(AssertionError, match="No job of t with args .1. expected; enqueued were 2, 1 of them fit"):
+    with pytest.raises(AssertionError, match=r"No job of t with args \[1\] expected; enqueued were 2, 1 of them fit"):
         assert_not_enqueued(task, args=[1])
 
 
@@ -181,7 +181,7 @@ def test_drain_runs_follow_ups_and_retries_in_order(recorded: Celery) -> None:
             raise self.retry(countdown=3600)
         return n
 
-    note = recorded.task(name="note")(lambda value: ran.append(value))
+    note = recorded.task(name="note")(ran.append)
     recorded.task(name="t", bind=True)(body).apply_async((7,), link=note.s())
     note.delay("first of the others")
     assert states() == ["RETRY", "SUCCESS", "RETRY", "SUCCESS", "SUCCESS"]
@@ -233,13 +233,15 @@ def test_a_job_without_a_task_fails_the_test(recorded: Celery) -> None:
         drain()
 
 
-def test_jobs_that_go_on_for_ever_are_stopped(recorded: Celery) -> None:
+def test_jobs_that_go_on_for_ever_are_stopped(recorded: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draining, "MOST_ATTEMPTS", 100)
+
     def body() -> None:
         recorded.tasks["t"].apply_async(countdown=1)
 
     task = recorded.task(name="t")(body)
     task.delay()
-    with pytest.raises(AssertionError, match=r"has run 1000 attempts, and t\(\) still waits"):
+    with pytest.raises(AssertionError, match=r"has run 100 attempts, and t\(\) still waits"):
         drain()
 
 
@@ -261,7 +263,7 @@ def test_coroutines_are_run_with_a_loop_and_without(recorded: Celery) -> None:
 
 def test_a_result_that_nobody_will_make_is_not_waited_for(recorded: Celery) -> None:
     result = recorded.task(name="t")(lambda: 42).delay()
-    with pytest.raises(CeleriacError, match="Call celeriac.testing.drain"):
+    with pytest.raises(CeleriacError, match=r"Call celeriac\.testing\.drain"):
         result.get(timeout=60)
     drain()
     assert result.get() == 42

@@ -27,12 +27,12 @@ FOR_EVER = 1e12
 def drain(*, within: float | None = None, propagate: bool = True, timeout: float = 10.0, app: Any = None) -> list[Outcome]:
     """Run every job there is, in order, with what these enqueue and with their retries; return what each attempt ended in.
 
-    With ``mode="record"`` they run here, on this thread's database connection. What is due later is not waited for: the clock of
-    the jobs moves on, by at most ``within`` seconds where that is given. With ``mode="worker"``: wait, at most ``timeout`` seconds,
-    until the worker has ended all that was enqueued.
+    With ``mode="record"`` they run here, on this thread's database connection. What is due later is not waited for: the clock
+    of the jobs moves on, by at most ``within`` seconds where that is given. With ``mode="worker"``: wait, at most ``timeout``
+    seconds, until the worker has ended all that was enqueued.
 
-    Raises the exception of the first job that fails for good, unless ``propagate`` is False; ``AssertionError`` where jobs go on
-    for ever; ``RuntimeError`` where there is nothing to drain, because no ``override`` is in force.
+    Raises the exception of the first job that fails for good, unless ``propagate`` is False; ``AssertionError`` where jobs go
+    on for ever; ``RuntimeError`` where there is nothing to drain, because no ``override`` is in force.
     """
     app = app or current_app()
     broker = app.broker()
@@ -41,8 +41,8 @@ def drain(*, within: float | None = None, propagate: bool = True, timeout: float
     if isinstance(broker, SharedBroker):
         return _wait_for_worker(app, broker, timeout, propagate)
     raise RuntimeError(
-        'drain() runs the jobs that were enqueued under celeriac.testing.override(mode="record") or mode="worker", and neither is'
-        " in force here. Put @override(mode=\"record\") on the test, or use the fixture celeriac_record."
+        'drain() runs the jobs that were enqueued under celeriac.testing.override(mode="record") or mode="worker", and neither'
+        ' is in force here. Put @override(mode="record") on the test, or use the fixture celeriac_record.'
     )
 
 
@@ -91,8 +91,8 @@ class _Drain:
     def _attempt(self, job: Job) -> None:
         if len(self.outcomes) >= MOST_ATTEMPTS:
             raise AssertionError(
-                f"drain() has run {MOST_ATTEMPTS} attempts, and {described(job)} still waits. Does a task enqueue itself, or is it"
-                " retried for ever? drain(within=60) stops at what is due in the next 60 s."
+                f"drain() has run {MOST_ATTEMPTS} attempts, and {described(job)} still waits. Does a task enqueue itself, or is"
+                " it retried for ever? drain(within=60) stops at what is due in the next 60 s."
             )
         attempt = attempt_here(self.runner, job)
         self.broker.settle([self.runner.outcome(attempt)])

@@ -40,8 +40,8 @@ class Enqueued:
 def enqueued(task: Any = None, *, app: Any = None) -> list[Enqueued]:
     """Return the jobs that were enqueued, the oldest first: all, or those of a task or of a task's name.
 
-    With ``override(mode="record")``, those since it began. Without, those in the project's own queue: in a ``TestCase`` that is the
-    test database, which is empty at the beginning of each test.
+    With ``override(mode="record")``, those since it began. Without, those in the project's own queue: in a ``TestCase`` that is
+    the test database, which is empty at the beginning of each test.
     """
     app = app or current_app()
     if app.settings.always_eager:
@@ -53,7 +53,7 @@ def enqueued(task: Any = None, *, app: Any = None) -> list[Enqueued]:
     name = None if task is None else name_of(task)
     jobs: list[Job] = list(reversed(broker.find({} if name is None else {"task": name}, MOST)))
     if isinstance(broker, Recorder):
-        jobs += [job for job in broker.held() if name is None or job.task == name]
+        jobs += [job for job in broker.uncommitted() if name is None or job.task == name]
     return [_enqueued(job) for job in jobs]
 
 

@@ -15,7 +15,10 @@ from celeriac.result import AsyncResult
 
 @dataclass(frozen=True)
 class Outcome:
-    """One attempt of a job. ``state`` is Celery's: ``SUCCESS``, ``RETRY``, ``FAILURE``, ``REVOKED``; ``PENDING`` when parked."""
+    """One attempt of a job.
+
+    ``state`` is Celery's: ``SUCCESS``, ``RETRY``, ``FAILURE``, ``REVOKED``; ``PENDING`` of a job that was parked.
+    """
 
     task: str
     args: list[Any]

@@ -32,11 +32,9 @@ class override(TestContextDecorator):  # noqa: N801 - used as a function, as Dja
     def __init__(self, mode: str = "record", *, app: Any = None, propagate: bool = True, **worker: Any) -> None:
         super().__init__()
         if mode not in _MODES:
-            raise ValueError(
-                f"override(mode={mode!r}): there are {', '.join(map(repr, _MODES))}.{did_you_mean(mode, _MODES)}"
-            )
+            raise ValueError(f"override(mode={mode!r}): there are {', '.join(map(repr, _MODES))}.{did_you_mean(mode, _MODES)}")
         if worker and mode != "worker":
-            raise TypeError(f"override(mode={mode!r}) takes no {', '.join(worker)}: that is for mode=\"worker\".")
+            raise TypeError(f'override(mode={mode!r}) takes no {", ".join(worker)}: that is for mode="worker".')
         self._mode = mode
         self._app = app
         self._options = {"propagate": propagate, **worker}

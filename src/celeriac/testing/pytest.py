@@ -130,7 +130,9 @@ def celery_session_worker(
     celery_enable_logging: bool,
 ) -> Iterator[InProcessWorker]:
     """A worker for the whole run of tests."""
-    with _worker(celery_session_app, celery_includes, celery_worker_pool, celery_worker_parameters, celery_enable_logging) as worker:
+    with _worker(
+        celery_session_app, celery_includes, celery_worker_pool, celery_worker_parameters, celery_enable_logging
+    ) as worker:
         yield worker
 
 

@@ -59,7 +59,10 @@ class Held:
 
 
 class Recorder(MemoryBroker):
-    """Keeps jobs and runs none. What waits for a COMMIT that a ``TestCase`` never makes counts as enqueued, until rolled back."""
+    """Keeps jobs and runs none.
+
+    What waits for a COMMIT, which a ``TestCase`` never makes, counts as enqueued until it is rolled back.
+    """
 
     def __init__(self, app: Celery, clock: MovableClock) -> None:
         super().__init__(clock)
@@ -81,22 +84,22 @@ class Recorder(MemoryBroker):
         self._held.append(held)
         connection.on_commit(held)
 
-    def held(self) -> list[Job]:
+    def uncommitted(self) -> list[Job]:
         """Return the jobs of transactions that are still open, in the order of their calls."""
         self._held = [held for held in self._held if held.stands()]
         return [job for held in self._held for job in held.jobs if self._data.find(job.id) is None]
 
     def settle_transactions(self) -> None:
         """From now on those jobs are enqueued, as if their transactions had committed."""
-        super().push(self.held())
+        super().push(self.uncommitted())
         self._held.clear()
 
     def wait(self, id: str, timeout: float | None) -> Job | None:
         """Return the record of a job that has ended. Raises ``CeleriacError`` for one that has not: nobody will run it."""
         if not self._has_ended(id):
             raise CeleriacError(
-                f"The job {id} was recorded and not run, so waiting for it would never end. Call celeriac.testing.drain() before"
-                ' result.get(), or use override(mode="eager") or override(mode="worker").'
+                f"The job {id} was recorded and not run, so waiting for it would never end. Call celeriac.testing.drain()"
+                ' before result.get(), or use override(mode="eager") or override(mode="worker").'
             )
         return super().wait(id, timeout)
 

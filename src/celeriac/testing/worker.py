@@ -48,8 +48,8 @@ def start_worker(
 ) -> Iterator[InProcessWorker]:
     """Run a worker of an app's broker in another thread, and make that app the current one, for the time of a ``with`` block.
 
-    ``app`` None: the current one. ``pool`` is ``solo``, one job at a time, or ``threads``. Without ``queues`` it serves all that the project names. Raises
-    ``RuntimeError`` where it does not start, or does not stop within ``shutdown_timeout`` seconds.
+    ``app`` None: the current one. ``pool`` is ``solo``, one job at a time, or ``threads``. Without ``queues`` it serves all
+    that the project names. Raises ``RuntimeError`` where it does not start, or does not stop within ``shutdown_timeout`` seconds.
     """
     if unknown := sorted(set(options) - CELERY_OPTIONS):
         raise TypeError(f"start_worker() has no option {', '.join(unknown)}.")
@@ -97,8 +97,8 @@ class InProcessWorker:
         self._thread.join(timeout)
         if self._thread.is_alive():
             raise RuntimeError(
-                f"The worker of the test did not stop within {timeout:g} s: a job still runs. Let the test wait for its jobs, with"
-                " result.get(timeout=...) or celeriac.testing.drain()."
+                f"The worker of the test did not stop within {timeout:g} s: a job still runs. Let the test wait for its jobs,"
+                " with result.get(timeout=...) or celeriac.testing.drain()."
             )
 
     def reload(self) -> None:
@@ -169,9 +169,9 @@ def _refuse_test_case(app: Celery) -> None:
     if connection is None or not is_test_case(connection) or "broker" in vars(app):
         return
     raise RuntimeError(
-        "A worker sees nothing of what this test enqueues: the test runs in a transaction that is never committed, and the queue is"
-        " in its database. Use a TransactionTestCase, or pytest's transactional_db; or override(mode=\"worker\"), whose queue is in"
-        ' memory; or override(mode="record") and drain().'
+        "A worker sees nothing of what this test enqueues: the test runs in a transaction that is never committed, and the"
+        " queue is in its database. Use a TransactionTestCase, or pytest's transactional_db; or override(mode='worker'), whose"
+        " queue is in memory; or override(mode='record') and drain()."
     )
 
 

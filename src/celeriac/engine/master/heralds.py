@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import Sequence
 
 from celeriac.engine.ipc.channel import ChannelClosed
 from celeriac.engine.master.generation import Generation, Process
@@ -50,6 +51,12 @@ class Heralds:
             generation.fork("herald", uuid.uuid4().hex, 0)
         except ChannelClosed:
             return  # the template is gone; a new generation brings its own
+
+    def jobs_were_killed(self, numbers: Sequence[int]) -> None:
+        """These jobs have ended with their child, which was killed over them: no attempt of theirs could say so."""
+        for process in self._all:
+            for number in numbers:
+                process.tell({"killed": number})
 
     def worker_stops(self, signal: str, how: str, exit_code: int) -> None:
         """Somebody asked for the end of the worker."""

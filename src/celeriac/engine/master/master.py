@@ -205,6 +205,7 @@ class Master:
         if "joined" in message:
             self._keeper_joined()
         elif "rescued" in message:
+            self.heralds.jobs_were_killed(self.population.rescues.killed_for(message["rescued"]))
             self.population.rescued(message["rescued"])
         elif "cancel" in message:
             self.limits.cancel(message["cancel"], message["number"], message["delivery"])

@@ -27,6 +27,11 @@ class Rescues:
         self._pending[process.id] = (process.slot, message)
         self._processes.tell_keeper(message)
 
+    def killed_for(self, child: str) -> list[int]:
+        """Return the numbers of the jobs over which a child that is to be rescued was killed."""
+        _, message = self._pending.get(child, (0, {}))
+        return [verdict["number"] for verdict in message.get("verdicts", ())]
+
     def answered(self, child: str) -> int | None:
         """The keeper has done it. Returns the slot that is free now; None where nobody waited for this answer."""
         slot, _ = self._pending.pop(child, (None, None))

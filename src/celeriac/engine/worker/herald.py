@@ -1,8 +1,9 @@
 """The herald: tells the project what becomes of the worker, while master and keeper go on.
 
-These two run nothing of the project, so that nothing of it can stop them. Who wants to hear of the worker as a whole (that it is
-ready, alive, about to stop, over) is told here, in a process forked for it; a worker of one process has a thread. What a
-listener starts when the worker is ready, such as a server for probes, lives here until the worker ends.
+These two run nothing of the project, so that nothing of it can stop them. Who wants to hear of the worker as a whole (that it
+is ready, alive, about to stop, over), or of a job whose child was killed, is told here, in a process forked for it; a worker of
+one process has a thread. What a listener starts when the worker is ready, such as a server for probes, lives here until the
+worker ends.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Herald:
 
     def obey(self, message: dict[str, Any]) -> bool:
         """Tell what a message says. Returns False for the last one."""
+        if "killed" in message:
+            self._project.tell("killed", number=message["killed"])
         if "stopping" in message:
             self._project.tell("stopping", **message["stopping"])
         if "stop" in message:

@@ -34,7 +34,10 @@ class Project(Protocol):
         """It is about to end."""
 
     def tell(self, event: str, **about: Any) -> None:
-        """Something becomes of the worker: ``ready``, ``alive``, ``stopping`` or ``stopped``. Called where the herald is."""
+        """Something becomes of the worker: ``ready``, ``alive``, ``stopping`` or ``stopped``. Called where the herald is.
+
+        Or of a job whose child was killed over it: ``killed``, with its ``number``.
+        """
 
     def between_jobs(self) -> None:
         """Called between batches, in the thread that runs the bodies: let go of stale connections."""
