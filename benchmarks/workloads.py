@@ -68,7 +68,7 @@ def enqueue(jobs: int) -> dict[str, float]:
 
 
 def latency(jobs: int) -> dict[str, float]:
-    """One job at a time on an idle worker: from ``delay()`` to the body's first line, and to the result in the caller's hands."""
+    """One job at a time on an idle worker: from ``delay()`` to the body's first line, and to the caller's having the result."""
     count = max(100, min(jobs // 100, 500))
     with worker():
         clock_in.delay().get(timeout=60)

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 MAX_ID = 255
@@ -225,6 +226,18 @@ class Turn(models.Model):
 
     class Meta:
         db_table = "celeriac_turn"
+
+
+class OutboxJob(models.Model):
+    """A job on its way to a broker that is not this database, written in the transaction that enqueued it (``outbox.py``)."""
+
+    id = models.CharField(max_length=36, primary_key=True)
+    broker = models.CharField(max_length=MAX_ID)
+    job = models.BinaryField()
+    created = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "celeriac_outbox"
 
 
 class Leader(models.Model):

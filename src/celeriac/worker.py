@@ -35,6 +35,7 @@ from celeriac.engine.translation import language
 from celeriac.engine.worker.attempt_log import AttemptLog
 from celeriac.engine.worker.project import Project
 from celeriac.followups import follow_failure
+from celeriac.outbox import Outbox, outbox_of
 from celeriac.queues import declared_queues
 from celeriac.workersignals import WorkerSignals
 
@@ -57,6 +58,9 @@ class DjangoProject:
 
     def connect(self) -> Any:
         return connect(self.options.broker).clone()
+
+    def outbox(self) -> Outbox | None:
+        return outbox_of(self.app.settings, self.connect())
 
     def runner(self, **parts: Any) -> AttemptRunner:
         return self.app.runner(observers=[AttemptLog(self.app.clock)], **parts)

@@ -64,6 +64,9 @@ class HarnessProject:
     def connect(self) -> Any:
         return witness(self.ledger)
 
+    def outbox(self) -> None:
+        return None
+
     def runner(self, **parts: Any) -> AttemptRunner:
         return AttemptRunner(self.registry, SystemClock(), **parts)
 

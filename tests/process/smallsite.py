@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,8 @@ class Project:
     def push(self, task: str, *args: Any) -> str:
         """Enqueue one job; return its id."""
         job = Job(id=os.urandom(8).hex(), task=task, queue="celery", payload=encode_payload(task, args, {}))
-        SQLBroker(ALIAS).push([job])
+        with closing(SQLBroker(ALIAS)) as broker:
+            broker.push([job])
         return job.id
 
     def result(self, task: str, *args: Any) -> Any:

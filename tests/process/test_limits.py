@@ -52,6 +52,25 @@ def test_a_hard_limit_that_a_pool_of_many_ignores_ends_in_a_kill_and_the_neighbo
 
 
 @pytest.mark.parametrize(
+    ("pool", "task"), [("prefork", "ahold"), ("threads", "hold"), ("threads", "ahold"), ("asyncio", "ahold")]
+)
+def test_a_hard_limit_that_a_pool_of_many_obeys_fails_the_job_and_leaves_the_neighbours(
+    sqlite_bench: Bench, pool: str, task: str
+) -> None:
+    sqlite_bench.start(pool=pool, concurrency=1 if pool == "prefork" else 2)
+    neighbour = sqlite_bench.push(task, "end")
+    sqlite_bench.ledger.await_start(neighbour)
+    ended = sqlite_bench.ended(sqlite_bench.push(task, "never", limits={"time_limit": 0.5}))
+    assert ended.state is State.FAILED
+    assert ended.result is not None
+    failure = decode_failure(ended.result)
+    assert (failure.type, failure.message) == ("TimeLimitExceeded", "The job ran past its time limit of 0.5 s and was killed.")
+    sqlite_bench.open_gate("end")
+    assert sqlite_bench.ended(neighbour).state is State.SUCCEEDED
+    assert len(sqlite_bench.ledger.starts(neighbour)) == 1
+
+
+@pytest.mark.parametrize(
     ("pool", "task"), [("prefork", "soft"), ("threads", "soft"), ("asyncio", "asoft"), ("prefork", "asoft"), ("solo", "soft")]
 )
 def test_a_soft_limit_is_raised_inside_the_task(sqlite_bench: Bench, pool: str, task: str) -> None:

@@ -25,6 +25,8 @@ SECRET_KEY = "only for the tests"
 USE_TZ = True
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "celeriac", "accounts"]
 DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": "site.sqlite3", "OPTIONS": {OPTIONS!r}}}}}
+DATABASES["default"]["TEST"] = {{"NAME": "test.sqlite3"}}
+MAILERS = {{"default": {{"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 """
 

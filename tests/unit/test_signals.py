@@ -9,6 +9,7 @@ import pytest
 from celeriac import signals
 from celeriac.app import Celery
 from celeriac.engine.brokers.memory import MemoryBroker
+from celeriac.engine.job import Job
 from celeriac.exceptions import Reject
 from celeriac.signals import Signal
 from celeriac.testing.clock import FakeClock
@@ -219,3 +220,35 @@ def test_eager_tasks_are_told_of_too(app: Celery, ear: Ear) -> None:
 def test_bulk_tells_of_each_job(app: Celery, ear: Ear, broker: MemoryBroker) -> None:
     app.task(lambda n: n).bulk([(1,), (2,)])
     assert ear.names() == ["before_task_publish"] * 2 + ["after_task_publish"] * 2
+
+
+def test_a_callback_is_announced_by_the_job_that_it_follows(app: Celery, worker: Worker, ear: Ear) -> None:
+    note = app.task(name="note")(lambda value: value)
+    app.task(name="t")(lambda: 1).apply_async(link=note.s())
+    worker.run_one()
+    announced = [named["sender"] for name, named in ear.heard if name == "before_task_publish"]
+    assert announced == ["t", "note"]
+
+
+def test_a_job_that_cannot_be_read_is_rejected(broker: MemoryBroker, app: Celery, worker: Worker, ear: Ear) -> None:
+    app.task(name="t")(lambda: None)
+    broker.push([Job(id="1", task="t", queue="celery", payload=b"{")])
+    worker.run_one()
+    [(name, named)] = ear.heard
+    assert (name, named["message"].id, type(named["exc"]).__name__) == ("task_rejected", "1", "UnreadablePayload")
+
+
+@pytest.mark.parametrize("transactional", [False, True])
+def test_an_error_of_the_engine_over_a_job_fails_the_job_and_is_told_as_such(
+    app: Celery, worker: Worker, ear: Ear, transactional: bool
+) -> None:
+    wrong = {"max_retries": "three"}
+    task = app.task(name="t", autoretry_for=(KeyError,), retry_kwargs=wrong, transactional=transactional)(lambda: {}["k"])
+    result = task.delay()
+    worker.run_one()
+    assert ear.names()[3:] == ["task_prerun", "task_internal_error", "task_failure", "task_postrun"]
+    error, failure = ear.heard[4][1], ear.heard[5][1]
+    assert (error["sender"], error["task_id"], error["request"].id) == (task, result.id, result.id)
+    assert isinstance(error["exception"], TypeError)
+    assert failure["exception"] is error["exception"]
+    assert (result.state, type(result.result)) == ("FAILURE", TypeError)

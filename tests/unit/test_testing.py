@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import TestCase
 
 from celeriac import current
@@ -304,6 +305,22 @@ def test_a_worker_runs_jobs_in_other_threads(app: Celery, pool: str, threads: in
     assert threading.get_ident() not in ran_in
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("pool", ["solo", "threads"])
+def test_a_worker_leaves_no_connection_to_the_test_database_open(app: Celery, pool: str) -> None:
+    opened: list[BaseDatabaseWrapper] = []
+
+    def body() -> None:
+        connection.ensure_connection()
+        opened.append(connections["default"])
+
+    task = app.task(name="t")(body)
+    with override(mode="worker", pool=pool):
+        task.delay()
+        drain()
+    assert [one.connection for one in opened] == [None]
+
+
 def test_drain_waits_for_the_worker_and_what_it_enqueues(app: Celery) -> None:
     other = app.task(name="other")(lambda: 2)
     late = app.task(name="late")(lambda: None)
@@ -322,6 +339,12 @@ def test_drain_waits_for_the_worker_and_what_it_enqueues(app: Celery) -> None:
 @pytest.mark.django_db
 def test_a_worker_on_the_database_of_a_test_case_is_refused(app: Celery) -> None:
     with pytest.raises(RuntimeError, match="Use a TransactionTestCase"), start_worker(app):
+        pytest.fail("it started")
+
+
+def test_a_worker_on_a_database_in_memory_is_refused(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections["default"].settings_dict, "NAME", "file:memorydb_default?mode=memory&cache=shared")
+    with pytest.raises(RuntimeError, match=r"Put it in a file: DATABASES\['default'\]\[\"TEST\"\]"), start_worker(app):
         pytest.fail("it started")
 
 

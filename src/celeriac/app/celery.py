@@ -18,6 +18,7 @@ from celeriac.control import Control
 from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.clock import Clock, SystemClock
 from celeriac.exceptions import AlwaysEagerIgnored
+from celeriac.outbox import with_outbox
 from celeriac.result import AsyncResult
 
 
@@ -135,7 +136,7 @@ class Celery(Registering):
         if getattr(local, "url", None) != url or local.pid != os.getpid():
             from celeriac.engine.brokers.factory import connect
 
-            local.broker, local.url, local.pid = connect(url), url, os.getpid()
+            local.broker, local.url, local.pid = with_outbox(self, connect(url)), url, os.getpid()
         return local.broker
 
     def release_thread(self) -> None:

@@ -87,6 +87,15 @@ def optional(check: Check) -> Check:
     return checked
 
 
+def none_if_false(check: Check) -> Check:
+    """None and False, which both say no, or what ``check`` takes."""
+
+    def checked(value: Any) -> Any:
+        return None if value is None or value is False else check(value)
+
+    return checked
+
+
 def none_if_zero(check: Check) -> Check:
     """Celery's settings in which 0 means the same as None: no limit."""
 

@@ -26,6 +26,9 @@ class Settings(msgspec.Struct, kw_only=True):
     broker_url: str = brokers.DEFAULT
     result_backend: str | None = None
     """Results are kept with their jobs, whatever this says; ``disabled`` keeps none."""
+    outbox: str | None = "default"
+    """The database whose transactions jobs belong to where the broker is not a database: they are sent when it commits. None:
+    a job is sent at its call, whatever becomes of the transaction."""
     default_queue: str = "celery"
     queues: tuple[str, ...] = ()
     """The queues there are. Empty: whichever are named."""
@@ -99,6 +102,7 @@ _limit = checks.none_if_zero(checks.seconds(0.001))
 CHECKS: Mapping[str, Check] = {
     "broker_url": brokers.broker_url,
     "result_backend": checks.optional(checks.anything),
+    "outbox": checks.none_if_false(checks.text),
     "default_queue": checks.text,
     "queues": checks.queue_names,
     "create_missing_queues": checks.boolean,

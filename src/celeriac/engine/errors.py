@@ -152,6 +152,10 @@ class TaskCancelled(BaseException):
     """
 
 
+class TaskOverdue(TaskCancelled):
+    """Raised inside a running task that is past its hard time limit, in a thread. Its job fails of ``TimeLimitExceeded``."""
+
+
 class TaskError(CeleriacError):
     """Base of what a task raises to steer its own job."""
 

@@ -28,6 +28,8 @@ POINTS = (
     "before-promote",
     "after-promote",
     "before-leave",
+    "before-send",
+    "after-send",
 )
 ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP} if hasattr(signal, "SIGKILL") else {}
 

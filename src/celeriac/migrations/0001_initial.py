@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import migrations, models
+from django.db.models.functions import Now
 
 
 def tune(apps: Any, schema_editor: Any) -> None:
@@ -35,6 +36,18 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "celeriac_leader",
+            },
+        ),
+        migrations.CreateModel(
+            name="OutboxJob",
+            fields=[
+                ("id", models.CharField(max_length=36, primary_key=True, serialize=False)),
+                ("broker", models.CharField(max_length=255)),
+                ("job", models.BinaryField()),
+                ("created", models.DateTimeField(db_default=Now())),
+            ],
+            options={
+                "db_table": "celeriac_outbox",
             },
         ),
         migrations.CreateModel(

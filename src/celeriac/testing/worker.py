@@ -21,7 +21,7 @@ from celeriac.engine.worker.executors.threads import ThreadExecutor
 from celeriac.engine.worker.solo import Solo
 from celeriac.local import maybe_evaluate
 from celeriac.queues import declared_queues
-from celeriac.testing.recorder import is_test_case, open_transaction
+from celeriac.testing.recorder import is_test_case, queue_connection
 from celeriac.worker import DjangoProject
 
 PATIENCE = 10.0
@@ -49,12 +49,14 @@ def start_worker(
     """Run a worker of an app's broker in another thread, and make that app the current one, for the time of a ``with`` block.
 
     ``app`` None: the current one. ``pool`` is ``solo``, one job at a time, or ``threads``. Without ``queues`` it serves all
-    that the project names. Raises ``RuntimeError`` where it does not start, or does not stop within ``shutdown_timeout`` seconds.
+    that the project names.
+
+    Raises ``RuntimeError`` where it does not start, or does not stop within ``shutdown_timeout`` seconds.
     """
     if unknown := sorted(set(options) - CELERY_OPTIONS):
         raise TypeError(f"start_worker() has no option {', '.join(unknown)}.")
     app = maybe_evaluate(app_or_default(app))
-    _refuse_test_case(app)
+    _refuse_unsuitable(app)
     app.discover()
     app.finalize()
     served = [queue for queue in _names(queues) or declared_queues(app) if queue not in _names(exclude_queues)]
@@ -162,17 +164,29 @@ class _Connections:
         for connection in self._opened:
             connection.inc_thread_sharing()
             connection.close()
+            if connection.connection is not None:  # SQLite in memory, which Django never closes: the test's own keeps it alive
+                connection.connection.close()
+                connection.connection = None
 
 
-def _refuse_test_case(app: Celery) -> None:
-    connection = open_transaction(app)
-    if connection is None or not is_test_case(connection) or "broker" in vars(app):
+def _refuse_unsuitable(app: Celery) -> None:
+    """Raise ``RuntimeError`` where the queue is in a database that a second connection cannot use beside the test's."""
+    connection = queue_connection(app)
+    if connection is None or "broker" in vars(app):
         return
-    raise RuntimeError(
-        "A worker sees nothing of what this test enqueues: the test runs in a transaction that is never committed, and the"
-        " queue is in its database. Use a TransactionTestCase, or pytest's transactional_db; or override(mode='worker'), whose"
-        " queue is in memory; or override(mode='record') and drain()."
-    )
+    if is_test_case(connection):
+        raise RuntimeError(
+            "A worker sees nothing of what this test enqueues: the test runs in a transaction that is never committed, and the"
+            " queue is in its database. Use a TransactionTestCase, or pytest's transactional_db; or override(mode='worker'),"
+            " whose queue is in memory; or override(mode='record') and drain()."
+        )
+    is_in_memory = getattr(connection, "is_in_memory_db", None)  # SQLite's connections have it
+    if is_in_memory is not None and is_in_memory():
+        raise RuntimeError(
+            "The test database is SQLite in memory, where a worker and the test lock each other out. Put it in a file:"
+            f' DATABASES[{connection.alias!r}]["TEST"] = {{"NAME": BASE_DIR / "test.sqlite3"}}; or use'
+            " override(mode='worker'), whose queue is in memory."
+        )
 
 
 def _names(queues: Iterable[str] | str | None) -> list[str]:

@@ -13,11 +13,18 @@ from celeriac.engine.job import State
 
 CANCEL_MESSAGE = "cancelled by revoke(terminate=True)"
 """Marks a cancellation of ours; any other ``CancelledError`` that leaves a body is a failure of that body."""
+OVERDUE_MESSAGE = "cancelled at its hard time limit"
+"""Marks the other one."""
 
 
 def is_cancel(error: BaseException) -> bool:
     """Return whether a coroutine was cancelled because its job was revoked."""
     return isinstance(error, CancelledError) and error.args == (CANCEL_MESSAGE,)
+
+
+def is_overdue(error: BaseException) -> bool:
+    """Return whether a body was ended because its job is past its hard time limit."""
+    return isinstance(error, errors.TaskOverdue) or (isinstance(error, CancelledError) and error.args == (OVERDUE_MESSAGE,))
 
 
 class Classifier:
@@ -35,6 +42,8 @@ class Classifier:
             self._succeed(attempt)
         elif isinstance(error, errors.TaskError):
             self._obey(attempt, error)
+        elif is_overdue(error):
+            self._fail_at_limit(attempt, error)
         elif isinstance(error, errors.TaskCancelled) or is_cancel(error):
             attempt.state = State.CANCELLED
             attempt.failure = describe(errors.TaskRevokedError("terminated"))
@@ -76,6 +85,12 @@ class Classifier:
         request = attempt.request
         if request is not None and not (request.progress or {}).get("state"):
             request.progress = {**(request.progress or {}), "state": "IGNORED"}
+
+    def _fail_at_limit(self, attempt: Attempt, error: BaseException) -> None:
+        """As for a job whose process is killed at its limit: it fails, without a retry."""
+        attempt.error = errors.TimeLimitExceeded(attempt.hard_limit)
+        attempt.error.__cause__ = error  # its traceback says where the body was
+        attempt.state = State.FAILED
 
     def _retry_or_fail(self, attempt: Attempt, error: BaseException) -> None:
         delay = retry.automatic_delay(attempt.task, error, attempt.job.attempts)

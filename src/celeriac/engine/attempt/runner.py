@@ -184,7 +184,8 @@ class AttemptRunner:
         except BaseException as error:  # noqa: BLE001 - a failing body or COMMIT is the attempt's outcome
             attempt.error, attempt.state = error, None
         if attempt.state is None:
-            self._decide(attempt)
+            self.finish(attempt)
+            return
         call_hooks(attempt)
         self.close(attempt)
 
@@ -200,21 +201,23 @@ class AttemptRunner:
     # -- after the body ------------------------------------------------------------------------------------------------------
 
     def finish(self, attempt: Attempt) -> None:
-        """Classify, tell the task's hooks and the observers, close."""
-        self._decide(attempt)
-        call_hooks(attempt)
-        self.close(attempt)
+        """Classify, tell the task's hooks and the observers, close.
 
-    def _decide(self, attempt: Attempt) -> None:
-        """Classify. Where that fails, over what is wrong with the task or with this engine, the job fails and not the child."""
+        Where classifying itself fails, over what is wrong with the task or with this engine, the job fails and not the child.
+        """
         try:
             self.classify(attempt)
         except Exception as error:  # noqa: BLE001 - it is the job's outcome, and shown as that
-            attempt.error, attempt.state = error, State.FAILED
-            attempt.failure = describe(error)
-            attempt.result = encode_failure(attempt.failure)
-            for observer in self.observers:
-                observer.broke(attempt)
+            self._fail_over(attempt, error)
+        call_hooks(attempt)
+        self.close(attempt)
+
+    def _fail_over(self, attempt: Attempt, error: Exception) -> None:
+        attempt.error, attempt.state = error, State.FAILED
+        attempt.failure = describe(error)
+        attempt.result = encode_failure(attempt.failure)
+        for observer in self.observers:
+            observer.broke(attempt)
 
     def close(self, attempt: Attempt) -> None:
         """Undo ``open``, in reverse, whatever of it was done."""

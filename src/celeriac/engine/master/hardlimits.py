@@ -53,7 +53,7 @@ class HardLimits:
             self._kill_over(process, key, verdict)
             return
         process.obey_by[key] = (time.monotonic() + options.kill_after, verdict)
-        process.tell({"cancel": list(key)})
+        process.tell({"cancel": list(key), "overdue": verdict["type"] == TIME_LIMIT})
 
     def _kill_over(self, process: Process, key: tuple[int, int], verdict: Verdict) -> None:
         process.obey_by.pop(key, None)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from celeriac.engine.attempt.runner import AttemptRunner
-from celeriac.engine.errors import BrokerUnavailable, ChildIsDead, LeaseLost
+from celeriac.engine.errors import BrokerUnavailable, ChildIsDead, LeaseLost, TaskCancelled, TaskOverdue
 from celeriac.engine.faults import fault_point
 from celeriac.engine.ipc.channel import Channel, ChannelClosed
 from celeriac.engine.ipc.slots import SlotWriter
@@ -252,10 +252,11 @@ class Child:
         self.holdings.late(job)
         self.sleeper.nudge()
 
-    def cancel(self, token: Token) -> None:
-        """End one running body, by an exception in its thread or by cancelling its coroutine."""
-        if not (self.inline.cancel(token) or (self.threads is not None and self.threads.cancel(token))):
-            self.loop.cancel(token)
+    def cancel(self, token: Token, overdue: bool = False) -> None:
+        """End a running body, revoked or past its hard limit: by an exception in its thread or by cancelling its coroutine."""
+        kind = TaskOverdue if overdue else TaskCancelled
+        if not (self.inline.cancel(token) or (self.threads is not None and self.threads.cancel(token, kind))):
+            self.loop.cancel(token, overdue)
 
     # -- the master ----------------------------------------------------------------------------------------------------------
 
@@ -277,7 +278,7 @@ class Child:
             self.stopping = True
         elif "cancel" in message:
             number, delivery = message["cancel"]
-            self.cancel(Token(number, self.id, delivery))
+            self.cancel(Token(number, self.id, delivery), message["overdue"])
 
     def _say(self, message: dict[str, Any]) -> None:
         if self.master is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from celeriac.engine.attempt.runner import AttemptRunner
@@ -10,6 +10,16 @@ from celeriac.engine.job import Job
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.outcome import Failure
 from celeriac.engine.registry import Registry
+
+
+class Outbox(Protocol):
+    """Jobs that were accepted in a database and are on their way to the broker. It belongs to one thread."""
+
+    def send(self, push: Callable[[Sequence[Job]], None]) -> int:
+        """Push every job that was left behind, and forget it. Returns how many. Raises ``BrokerUnavailable``."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
 
 
 class Project(Protocol):
@@ -20,6 +30,9 @@ class Project(Protocol):
 
     def connect(self) -> Any:
         """Return a new broker and store for one thread of this process, not opened yet."""
+
+    def outbox(self) -> Outbox | None:
+        """Return a new outbox for one thread; None where jobs need none, since the broker is the callers' database."""
 
     def runner(self, **parts: Any) -> AttemptRunner:
         """Return an attempt runner made of ``parts`` and of what the project adds: signals, follow-ups, transactions."""

@@ -23,6 +23,7 @@ from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.child import Child
 from celeriac.engine.worker.herald import Herald, HeraldThread
 from celeriac.engine.worker.project import Project
+from celeriac.engine.worker.relay import relaying
 
 EXIT_OK, EXIT_COLD, EXIT_DEAD = 0, 2, 3
 
@@ -44,7 +45,7 @@ class Solo:
             project.connect(), self.info, options, self.slots, None, SystemClock(), self._hear_keeper, project.follow_failure
         )
         self.keeper.children[self.child.id] = 0
-        self._thread = threading.Thread(target=self.keeper.run, args=(False,), name="celeriac-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name="celeriac-keeper", daemon=True)
 
     def run(self, ready: Callable[[], None] | None = None) -> bool:
         """Work until stopped. Returns False where the broker had declared this worker dead: somebody should start it anew."""
@@ -65,6 +66,10 @@ class Solo:
         """Finish what runs, give back the rest, end ``run``."""
         self.slots.drain(0)
         self.child.poke()
+
+    def _keep(self) -> None:
+        with relaying(self.project, self.info.id):
+            self.keeper.run(joined=False)
 
     def _hear_keeper(self, message: dict[str, Any]) -> None:
         if "joined" in message:

@@ -32,6 +32,7 @@ from celeriac.engine.worker.child import Child, ignore_terminal_signals
 from celeriac.engine.worker.herald import Herald, run_herald
 from celeriac.engine.worker.linux import die_with_parent, set_title
 from celeriac.engine.worker.project import Project
+from celeriac.engine.worker.relay import relaying
 from celeriac.engine.worker.signalpipe import SignalPipe
 
 EXIT_DEAD = 3
@@ -172,7 +173,8 @@ def run_keeper(message: dict[str, Any], project: Project, slots: SlotTable, mast
     options: WorkerOptions = project.options
     set_title(f"celeriac: keeper {options.name}")
     keeper = Keeper(project.connect(), info, options, slots, master, SystemClock(), consequences=project.follow_failure)
-    keeper.run(joined=message["joined"])
+    with relaying(project, info.id):
+        keeper.run(joined=message["joined"])
     return 0
 
 

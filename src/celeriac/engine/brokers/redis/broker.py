@@ -25,7 +25,7 @@ from celeriac.engine.brokers.base import (
 from celeriac.engine.brokers.endings import judged, lost, poisonous, unwanted
 from celeriac.engine.brokers.redis import store
 from celeriac.engine.brokers.redis.connection import connect, prefix_of, typed_errors
-from celeriac.engine.brokers.redis.encoding import claimed_job, ended, failure_text, pushed, settled, to_json
+from celeriac.engine.brokers.redis.encoding import claimed_jobs, failure_text, judgement, pushed, settled, to_json
 from celeriac.engine.brokers.redis.leader import RedisLeader
 from celeriac.engine.brokers.redis.notifier import RedisNotifier
 from celeriac.engine.brokers.redis.scripts import Scripts
@@ -123,7 +123,7 @@ class RedisBroker:
         taken = self.call("claim", child, min(limit, PART), *queues)
         if taken is None:
             raise ChildIsDead(f"The broker has declared the child {child} dead; its jobs were given to others.")
-        return [claimed_job(row, child) for row in taken]
+        return claimed_jobs(taken, child)
 
     def admit(self, jobs: Sequence[Job], apart: Mapping[str, float]) -> set[Token]:
         """Let claimed jobs of tasks with a rate limit take their turns. Returns the tokens that may begin."""
@@ -150,8 +150,8 @@ class RedisBroker:
 
     def held(self, child: str) -> set[Token]:
         """Return the tokens of everything ``child`` holds."""
-        held = self.do(lambda client: client.hgetall(f"{self.prefix}h:{child}"))
-        return {Token(int(number), child, int(claim.split(b" ", 1)[0])) for number, claim in held.items()}
+        flat = self.call("held", child)
+        return {Token(int(number), child, int(delivery)) for number, delivery in zip(flat[::2], flat[1::2], strict=True)}
 
     def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
         """Record outcomes and end their claims. Raises ``ValueError``, with nothing changed, for a state no attempt ends in."""
@@ -188,7 +188,7 @@ class RedisBroker:
 
     def _rescue(self, request: list[Any], verdicts: Collection[Verdict], consequences: Consequences | None) -> int:
         now = self._time() if verdicts else 0.0
-        ends = [argument for verdict in verdicts for argument in ended(judged(verdict, now, now))]
+        ends = [argument for verdict in verdicts for argument in judgement(judged(verdict, now, now))]
         request += [len(verdicts), *ends]
         if consequences is None:
             return int(self.call("rescue", *request, -1))

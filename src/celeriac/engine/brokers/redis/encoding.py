@@ -18,6 +18,7 @@ _plain = msgspec.msgpack.Decoder().decode
 _failure = msgspec.json.Decoder(Failure).decode
 to_json = msgspec.json.Encoder().encode
 from_json = msgspec.json.Decoder().decode
+_LIVES_ON = frozenset({State.WAITING, State.SCHEDULED})
 
 
 def clean(text: str) -> str:
@@ -30,10 +31,10 @@ def clean(text: str) -> str:
 
 
 def pushed(jobs: Sequence[Job]) -> list[Any]:
-    """Return the arguments of a push: how many jobs, and seven for each."""
+    """Return the arguments of a push: how many jobs, and six for each."""
     arguments: list[Any] = [len(jobs)]
     for job in jobs:
-        arguments += (job.id, job.task, job.queue, job.priority, job.state.value, job.run_at or 0.0, packed(job))
+        arguments += (job.id, job.queue, job.priority, job.state.value, job.run_at or 0.0, packed(job))
     return arguments
 
 
@@ -45,27 +46,48 @@ def failure_text(failure: Failure) -> bytes:
 
 
 def settled(outcomes: Sequence[Outcome]) -> list[Any]:
-    """Return the arguments of a settle: how many outcomes, and each with its follow-ups."""
-    arguments: list[Any] = [len(outcomes)]
+    """Return the arguments of a settle: how many outcomes, the number of each, and of each the rest with its follow-ups."""
+    arguments: list[Any] = [len(outcomes), *[outcome.token.number for outcome in outcomes]]
     for outcome in outcomes:
-        arguments += ended(outcome)
-        arguments += pushed(outcome.follow_ups)
+        more = _more(outcome)
+        arguments += _end(outcome, more)
+        if more:
+            arguments += pushed(outcome.follow_ups)
     return arguments
 
 
-def ended(outcome: Outcome) -> tuple[Any, ...]:
-    """Return the arguments of one outcome. An empty one is one that is missing."""
+def judgement(outcome: Outcome) -> list[Any]:
+    """Return the arguments of a verdict: an outcome with its number, and without follow-ups."""
+    return [outcome.token.number, *_end(outcome, _more(outcome))]
+
+
+def remembered(job: Job, outcome: Outcome) -> list[Any]:
+    """Return the arguments of a job that ran without being enqueued."""
+    attempt, progress = (_more(outcome) or ("", ""))[:2]
+    attempts = int(outcome.counts)
+    ended = (outcome.state.value, repr(outcome.finished), _rest(outcome))
+    return [job.id, job.queue, job.priority, packed(job), attempts, progress, attempt, *ended]
+
+
+def _end(outcome: Outcome, more: tuple[Any, ...]) -> tuple[Any, ...]:
+    _, child, delivery = outcome.token
+    kind = f"{delivery} {outcome.state.value} {outcome.counts:d} {1 if more else 0} {child}"
+    return (kind, repr(outcome.finished), _rest(outcome), *more)
+
+
+def _rest(outcome: Outcome) -> bytes:
+    return packed((outcome.started, outcome.worker, outcome.result))
+
+
+def _more(outcome: Outcome) -> tuple[Any, ...]:
+    """Return what few outcomes have, where this has any of it. An empty argument is one that is missing."""
+    keeps = worth_keeping(outcome)
+    if not (keeps or outcome.progress or outcome.follow_ups or outcome.state in _LIVES_ON):
+        return ()
     return (
-        *outcome.token,
-        outcome.state.value,
-        outcome.started,
-        outcome.finished,
-        outcome.worker or "",
-        int(outcome.counts),
-        outcome.result or b"",
+        _attempt(outcome) if keeps else b"",
         b"" if outcome.progress is None else to_json(outcome.progress),
-        _attempt(outcome) if worth_keeping(outcome) else b"",
-        "" if outcome.run_at is None else outcome.run_at,
+        "" if outcome.run_at is None else repr(outcome.run_at),
         outcome.payload or b"",
         outcome.queue or "",
     )
@@ -78,35 +100,62 @@ def _attempt(outcome: Outcome) -> bytes:
     return packed([outcome.state.value, outcome.started, outcome.finished, worker, text, kept])
 
 
-def claimed_job(row: Sequence[Any], child: str) -> Job:
-    """Return a claimed job: a row of ``claim.lua``."""
-    number, delivery, attempts, charges, queue, record, payload = row
+def claimed_jobs(rows: Sequence[Any], child: str) -> list[Job]:
+    """Return claimed jobs: what ``claim.lua`` returns."""
+    if not rows:
+        return []
+    numbers, claims, records, changes = rows
+    jobs = []
+    for number, claim, record in zip(numbers, claims, records, strict=True):
+        job = _record(record.partition(b"\n")[2])
+        delivery, attempts, _, queue = claim.split(b" ", 3)
+        job.number, job.child, job.delivery = int(number), child, int(delivery)
+        job.state, job.queue, job.attempts = State.RUNNING, queue.decode(), int(attempts)
+        jobs.append(job)
+    for job, (charges, payload) in zip(jobs, changes, strict=False):  # none where nothing has changed
+        job.charges, job.payload = int(charges), job.payload if payload is None else payload
+    return jobs
+
+
+def stored_job(row: Sequence[Any]) -> Job:
+    """Return a whole record: a row of ``rows_of`` in ``jobs.lua``."""
+    number, pushed_as, end, claim, due, changes, worker = (*row, *[None] * (7 - len(row)))
+    pushed_at, _, record = pushed_as.partition(b"\n")
     job = _record(record)
-    job.number, job.child, job.delivery = int(number), child, delivery
-    job.state, job.queue = State.RUNNING, queue.decode()
-    job.attempts, job.charges = attempts, int(charges)
-    if payload is not None:
-        job.payload = payload
+    job.number, job.created = int(number), float(pushed_at.split(b" ", 1)[0])
+    changed = dict(zip(changes[::2], changes[1::2], strict=True))
+    _apply(job, changed)
+    if end is not None:
+        _ended(job, end)
+    elif claim is not None:
+        delivery, attempts, child, queue = claim.decode().split(" ", 3)
+        job.state, job.queue, job.delivery, job.attempts = State.RUNNING, queue, int(delivery), int(attempts)
+        job.child, job.worker, job.started = child, worker.decode() if worker else None, _seconds(changed.get(b"b"))
+    else:
+        job.state = State.WAITING if due is None else State.SCHEDULED
     return job
 
 
-def stored_job(number: int, fields: Mapping[bytes, bytes]) -> Job:
-    """Return a whole record: the fields of a job's hash."""
-    job = _record(fields[b"r"])
-    job.number, job.state, job.queue = number, State(fields[b"s"].decode()), fields[b"q"].decode()
-    job.attempts, job.charges = int(fields.get(b"a", 0)), int(fields.get(b"g", 0))
-    job.delivery = int(fields.get(b"d", 0))
-    job.payload = fields.get(b"pl", job.payload)
-    job.result = fields.get(b"v")
-    job.created, job.finished = _seconds(fields.get(b"ct")), _seconds(fields.get(b"fi"))
-    job.started, job.worker = _seconds(fields.get(b"st")), fields.get(b"w", b"").decode() or None
-    job.run_at = _seconds(fields.get(b"t"))
-    if b"m" in fields:
-        job.progress = from_json(fields[b"m"])
-    if job.state is State.RUNNING:
-        job.child, job.started = fields[b"c"].decode(), _seconds(fields.get(b"b"))
-        job.worker = fields.get(b"name", b"").decode() or None
-    return job
+def _apply(job: Job, changed: Mapping[bytes, bytes]) -> None:
+    """Apply what has changed since the job was pushed."""
+    job.attempts, job.charges = int(changed.get(b"a", 0)), int(changed.get(b"g", 0))
+    job.delivery = int(changed.get(b"d", 0))
+    job.payload = changed.get(b"pl", job.payload)
+    if b"q" in changed:
+        job.queue = changed[b"q"].decode()
+    if b"t" in changed:
+        job.run_at = float(changed[b"t"])
+    if b"m" in changed:
+        job.progress = from_json(changed[b"m"])
+
+
+def _ended(job: Job, end: bytes) -> None:
+    head, _, rest = end.partition(b"\n")
+    state, attempts, delivery, finished = head.decode().split(" ")
+    started, worker, result = (None if part is False else part for part in _plain(rest))  # a script packs what is missing so
+    job.state, job.attempts, job.delivery = State(state), int(attempts), int(delivery)
+    job.started, job.finished, job.worker = started, float(finished), worker
+    job.result = result.encode() if isinstance(result, str) else result
 
 
 def _seconds(text: bytes | None) -> float | None:

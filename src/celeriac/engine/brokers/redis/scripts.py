@@ -14,7 +14,7 @@ from redis.exceptions import NoScriptError
 def source(name: str) -> str:
     """Return a script's text: what all have in common, then its own."""
     folder = files(__package__) / "lua"
-    return f"{(folder / 'common.lua').read_text()}\n{(folder / f'{name}.lua').read_text()}"
+    return "\n".join((folder / f"{part}.lua").read_text() for part in ("common", "jobs", name))
 
 
 class Scripts:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from celeriac.engine.brokers.base import WorkerInfo
-from celeriac.engine.brokers.redis.encoding import ended, packed, stored_attempt, stored_job
+from celeriac.engine.brokers.redis.encoding import remembered, stored_attempt, stored_job
 from celeriac.engine.brokers.redis.notifier import RedisNotifier
 from celeriac.engine.job import LIVE, TERMINAL, Job, State
 from celeriac.engine.outcome import Attempt, Outcome
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 POLL = 1.0
 """Seconds between looks while waiting for a result, should a wake-up get lost."""
-PAGE = 500
+THOUSAND = 1000
+"""Numbers of which the server knows how many have a job."""
+PART = 100
+"""Records read at once: a list on a page shows fewer."""
 _worker = msgspec.json.Decoder(WorkerInfo).decode
 FILTERS = frozenset({"queue", "task", "state", "root", "parent", "group"})
 
@@ -27,10 +30,7 @@ FILTERS = frozenset({"queue", "task", "state", "root", "parent", "group"})
 def get(broker: RedisBroker, id: str, awaited: bool = False) -> Job | None:
     """Return one whole record; ``awaited`` asks for a wake-up when it has ended."""
     found = broker.call("get", id, int(awaited))
-    if found is None:
-        return None
-    number, flat = found
-    return stored_job(int(number), dict(zip(flat[::2], flat[1::2], strict=True)))
+    return None if found is None else stored_job(found)
 
 
 def wait(broker: RedisBroker, id: str, timeout: float | None) -> Job | None:
@@ -76,31 +76,19 @@ def find(broker: RedisBroker, where: Mapping[str, Any], limit: int, before: int 
 
 
 def _newest(broker: RedisBroker, before: int | None) -> Iterator[Job]:
-    below = "+inf" if before is None else f"({before}"
-    while True:
-        with broker.typed():
-            numbers = broker.client.zrange(f"{broker.prefix}all", below, "-inf", desc=True, byscore=True, offset=0, num=PAGE)
-        yield from records(broker, [int(number) for number in numbers])
-        if len(numbers) < PAGE:
-            return
-        below = f"({numbers[-1].decode()}"
+    """Yield every record, the newest first: of each thousand numbers in which there is a job, a part at a time."""
+    filled = broker.do(lambda client: client.hkeys(f"{broker.prefix}pages"))
+    for page in sorted(map(int, filled), reverse=True):
+        first, end = page * THOUSAND, (page + 1) * THOUSAND
+        numbers = range(first, end if before is None else min(end, before))
+        for start in range(len(numbers), 0, -PART):
+            yield from records(broker, numbers[max(start - PART, 0) : start][::-1])
 
 
 def records(broker: RedisBroker, numbers: Sequence[int]) -> Iterator[Job]:
     """Yield the records of these numbers, where there are any."""
-
-    def read(client: Any) -> list[dict[bytes, bytes]]:
-        pipe = client.pipeline(transaction=False)
-        for number in numbers:
-            pipe.hgetall(f"{broker.prefix}j:{number}")
-        pipe.hgetall(f"{broker.prefix}children")
-        rows: list[dict[bytes, bytes]] = pipe.execute()
-        return rows
-
-    *rows, workers_of = broker.do(read)
-    for number, fields in zip(numbers, rows, strict=True):
-        if fields:
-            yield stored_job(number, {**fields, b"name": workers_of.get(fields.get(b"c", b""), b"")})
+    if numbers:
+        yield from map(stored_job, broker.call("read", *numbers))
 
 
 def counts(broker: RedisBroker) -> dict[str, dict[State, int]]:
@@ -124,7 +112,7 @@ def workers(broker: RedisBroker) -> list[WorkerInfo]:
 
 def remember(broker: RedisBroker, job: Job, outcome: Outcome) -> None:
     """Keep the record of a job that has run without being enqueued."""
-    broker.call("remember", job.id, job.task, job.queue, job.priority, packed(job), *ended(outcome))
+    broker.call("remember", *remembered(job, outcome))
 
 
 def numbers_of(broker: RedisBroker, ids: Iterable[str]) -> list[str]:

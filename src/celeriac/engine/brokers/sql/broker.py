@@ -57,9 +57,13 @@ def dialect_for(alias: str) -> Dialect:
         from celeriac.engine.brokers.sql.postgres import Postgres
 
         return Postgres(alias)
+    if vendor == "mysql":
+        from celeriac.engine.brokers.sql.mysql import MySQL
+
+        return MySQL(alias)
     raise ImproperlyConfigured(
         _(
-            "The database {alias!r} is {vendor}; Celeriac's SQL engine runs on SQLite and PostgreSQL. Name an"
+            "The database {alias!r} is {vendor}; Celeriac's SQL engine runs on SQLite, PostgreSQL, MySQL and MariaDB. Name an"
             ' alias of one of these: CELERY_BROKER_URL = "django://<alias>".'
         ).format(alias=alias, vendor=vendor)
     )

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.utils import DatabaseError, InterfaceError, OperationalError, ProgrammingError
+from django.db.utils import Error, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 
 from celeriac.engine.errors import BrokerUnavailable, DatabaseLocked, SchemaMissing
 from celeriac.engine.faults import fault_point
@@ -252,7 +252,7 @@ class OwnConnection:
     def _roll_back(self) -> None:
         try:
             self._execute("ROLLBACK", ())
-        except DatabaseError:
+        except Error:
             self.close()  # the connection is gone, and the transaction with it
 
     def in_transaction(self) -> bool:
@@ -266,7 +266,7 @@ class OwnConnection:
             django, self._django, self._cursor = self._django, None, None
             try:
                 django.close()
-            except DatabaseError:
+            except Error:
                 return  # a broken connection cannot be closed politely; the server forgets it
 
 
@@ -276,9 +276,20 @@ def is_locked(error: BaseException) -> bool:
     return "database is locked" in text or "database table is locked" in text
 
 
+def code(error: BaseException) -> Any:
+    """Return what the server calls an error: PostgreSQL's SQLSTATE, MySQL's number, None for other errors."""
+    cause = error.__cause__
+    return getattr(cause, "sqlstate", None) or (cause.args[0] if cause is not None and cause.args else None)
+
+
 def is_conflict(error: BaseException) -> bool:
-    """Return whether a server chose this transaction to give way: deadlock or serialization (SQLSTATE 40P01, 40001)."""
-    return getattr(error.__cause__, "sqlstate", None) in {"40P01", "40001"}
+    """Return whether a server chose this transaction to give way: deadlock, serialization, or MySQL's lock wait timeout."""
+    return code(error) in {"40P01", "40001", 1213, 1205}
+
+
+def is_duplicate(error: IntegrityError) -> bool:
+    """Return whether MySQL refused a row because its key is there already."""
+    return bool(code(error) == 1062)
 
 
 @contextmanager
@@ -288,7 +299,7 @@ def typed_errors(alias: str, connection: Connection) -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, ProgrammingError) as error:
-        if "no such table: celeriac_" in str(error) or getattr(error.__cause__, "sqlstate", None) == "42P01":
+        if "no such table: celeriac_" in str(error) or code(error) in {"42P01", 1146}:
             raise SchemaMissing(alias) from error
         if isinstance(error, ProgrammingError):
             raise

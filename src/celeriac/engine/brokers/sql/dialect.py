@@ -53,7 +53,7 @@ STATEMENTS = {
         where c.worker = %s and l.state = 'running' and l.doomed""",
     # -- rate limits -----------------------------------------------------------------------------------------------------
     "rate": "select apart, next, {now} from celeriac_rate where task = %s {for_update}",
-    "first_rate": "insert into celeriac_rate (task, next) values (%s, {now}) on conflict do nothing",
+    "first_rate": "{insert_new} celeriac_rate (task, next) values (%s, {now}) {unless_known}",
     "next_turn": "update celeriac_rate set next = %s where task = %s",
     "set_rate": "update celeriac_rate set apart = %s, next = {now} where task = %s",
     "paced": "select task from celeriac_rate where apart is not null",
@@ -63,7 +63,7 @@ STATEMENTS = {
     "put_off": """update celeriac_live set state = 'scheduled', run_at = %s, child = null
         where job = %s and child = %s and delivery = %s and state = 'running' and not doomed""",
     "put_off_waiting": "update celeriac_live set state = 'scheduled', run_at = %s where job = %s and state = 'waiting'",
-    "ahead": "select job from celeriac_live where state = 'waiting' and queue = %s order by priority desc, job limit %s",
+    "ahead": "select job from celeriac_live where state = 'waiting' and queue = %s order by {most_urgent}, job limit %s",
     "behind": """select l.job, j.attempts from celeriac_live l join celeriac_job j on j.number = l.job
         where l.job {among} and l.state = 'waiting' and j.task = %s and not exists (
             select 1 from celeriac_turn t where t.job = l.job and t.attempt = j.attempts)
@@ -94,7 +94,7 @@ STATEMENTS = {
     "purgeable": """select job from celeriac_live where queue = %s and state in ('waiting', 'scheduled')
         order by job limit %s {skip_locked}""",
     "pause": "update celeriac_queue set paused = %s where name = %s and paused <> %s",
-    "queue": "insert into celeriac_queue (name, paused) values (%s, {false}) on conflict do nothing",
+    "queue": "{insert_new} celeriac_queue (name, paused) values (%s, {false}) {unless_known}",
     "parked": "select number, queue from celeriac_job where trouble = 'parked' and {parked_by} {for_update}",
     "unpark_live": """insert into celeriac_live (job, queue, priority, state)
         select number, queue, priority, 'waiting' from celeriac_job where number = %s and state = 'parked'""",
@@ -112,17 +112,17 @@ STATEMENTS = {
         left join celeriac_live l on l.job = j.number group by 1, 2""",
     "attempts": """select a."index", a.state, a.started, a.finished, a.worker, a.error, a.log from celeriac_attempt a
         join celeriac_job j on j.number = a.job where j.id = %s order by a.id""",
-    "await": "insert into celeriac_waiter (job) select number from celeriac_job where id = %s on conflict do nothing",
+    "await": "{insert_new} celeriac_waiter (job) select number from celeriac_job where id = %s {unless_known}",
     "over": """select w.job from celeriac_waiter w
         where not exists (select 1 from celeriac_live l where l.job = w.job) order by w.job""",
     "woken": "delete from celeriac_waiter where job = %s",
     "progress": "update celeriac_job set progress = {json} where number = %s",
     "report": """update celeriac_job set progress = {json} where number = %s and exists (select 1 from celeriac_live
         where job = %s and child = %s and delivery = %s and state = 'running')""",
-    "remember": """insert into celeriac_job (id, task, queue, payload, priority, state, trouble, attempts,
+    "remember": """{insert_new} celeriac_job (id, task, queue, payload, priority, state, trouble, attempts,
             root, parent, "group", position, headers, progress, result, started, finished, worker, created)
         values (%s, %s, %s, {blob}, %s, %s, nullif({text}, 'succeeded'), %s, {text}, {text}, {text}, %s, {json}, {json}, {blob},
-            %s, %s, %s, {now}) on conflict (id) do nothing""",
+            %s, %s, %s, {now}) {unless_known}""",
     # -- forgetting ------------------------------------------------------------------------------------------------------
     "forget_attempts": "delete from celeriac_attempt where job = %s",
     "forget": "delete from celeriac_job where number = %s and state in ('succeeded', 'failed', 'cancelled', 'expired')",
@@ -136,7 +136,7 @@ STATEMENTS = {
         and not exists (select 1 from celeriac_live where job = celeriac_turn.job)""",
     # -- one keeper for upkeep --------------------------------------------------------------------------------------------
     "lead": "update celeriac_leader set holder = %s, until = {ahead} where duty = %s and (holder = %s or until < {now})",
-    "first_leader": "insert into celeriac_leader (duty, holder, until) values (%s, %s, {ahead}) on conflict do nothing",
+    "first_leader": "{insert_new} celeriac_leader (duty, holder, until) values (%s, %s, {ahead}) {unless_known}",
     "resign": "delete from celeriac_leader where duty = %s and holder = %s",
 }
 
@@ -146,10 +146,13 @@ class Dialect:
 
     vendor: ClassVar[str]
     fragments: ClassVar[dict[str, str]]
+    statements: ClassVar[dict[str, str]] = {}
+    """What takes the place of the statements of the same names."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
-        self.sql = {name: text.format(**self.fragments) for name, text in STATEMENTS.items()}
+        texts = {**STATEMENTS, **self.statements}
+        self.sql = {name: self.quoted(text.format(**self.fragments)) for name, text in texts.items()}
 
     def connect(self) -> OwnConnection:
         """Return a private connection, not opened yet."""
@@ -158,6 +161,11 @@ class Dialect:
     @staticmethod
     def native(sql: str) -> str:
         """Return a statement with the driver's own placeholders in place of ``%s``."""
+        return sql
+
+    @staticmethod
+    def quoted(sql: str) -> str:
+        """Return a statement with the vendor's own quotes around names, in place of ``"``."""
         return sql
 
     def time(self, value: float | None) -> Any:

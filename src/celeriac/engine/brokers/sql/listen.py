@@ -1,7 +1,7 @@
 """Wake-ups by PostgreSQL's LISTEN and NOTIFY.
 
-A NOTIFY halves the speed of a small transaction, so it is sent only to those who sleep: a child that goes idle writes a row into
-``celeriac_idle``, claims once more, and sleeps; a producer takes such a row after its COMMIT and notifies that child alone.
+A NOTIFY halves the speed of a small transaction, so it is sent only to those who sleep: a child that goes idle writes a row
+into ``celeriac_idle``, claims once more, and sleeps; a producer takes such a row after its COMMIT and notifies that child.
 """
 
 from __future__ import annotations

@@ -95,6 +95,7 @@ class Postgres(Dialect):
         "text": "%s::text", "blob": "%s::bytea", "for_update": "for update", "skip_locked": "for update skip locked",
         "until_min_run_at": "extract(epoch from min(run_at) - clock_timestamp())::float8", "parked_by": "{column} = %s",
         "lock_live": "for update of l skip locked", "among": "= any(%s::bigint[])",
+        "insert_new": "insert into", "unless_known": "on conflict do nothing", "most_urgent": "priority desc",
     }  # fmt: skip
 
     def __init__(self, alias: str) -> None:

@@ -1,5 +1,7 @@
 """Wake-ups between the processes of one host: Unix datagram sockets in a private folder, one folder a database.
 
+SQLite is one host. MySQL and MariaDB have no NOTIFY: there, a process on another host than the producer's looks for itself.
+
 ``s/`` holds the bound sockets, ``q-<hash>/`` a link for each child that is idle on that queue, ``k/`` the keepers, ``w/``
 callers that wait for a result. Whoever wakes a child takes its link away, so that two new jobs wake two children. Where there
 are no Unix sockets (Windows) or the site runs as another user, ``PRAGMA data_version`` is looked at instead: it changes with
@@ -19,12 +21,15 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from django.db import connections
 
 from celeriac.engine.brokers.sql.connection import Connection, typed_errors
 
 HAS_SOCKETS = hasattr(socket, "AF_UNIX")
+ANY_WAITING = """select 1 from celeriac_live where state = 'waiting' and queue in %s
+    and queue not in (select name from celeriac_queue where paused) limit 1"""
 _GONE = (FileNotFoundError, ConnectionRefusedError)
 
 
@@ -32,10 +37,10 @@ def _digest(text: str) -> str:
     return hashlib.blake2s(text.encode(), digest_size=5).hexdigest()
 
 
-def folder_for(database: str) -> Path:
-    """Return the folder of a database file's sockets: short enough for a socket's path, private to this user."""
+def folder_for(place: str) -> Path:
+    """Return the folder of a database's sockets: short enough for a socket's path, private to this user."""
     user = os.getuid() if hasattr(os, "getuid") else 0
-    return Path(tempfile.gettempdir()) / f"celeriac-{user}-{_digest(os.path.realpath(database))}"
+    return Path(tempfile.gettempdir()) / f"celeriac-{user}-{_digest(place)}"
 
 
 class SocketWake:
@@ -46,12 +51,17 @@ class SocketWake:
     def __init__(self, alias: str, connection: Connection) -> None:
         self._alias = alias
         self._connection = connection
-        self._folder = folder_for(str(connections[alias].settings_dict["NAME"]))
+        self._folder = folder_for(self._place(connections[alias].settings_dict))
         self._inbox: socket.socket | None = None
         self._address = self._folder
         self._outbox: tuple[int, socket.socket] | None = None
         self._links: list[Path] = []
         self._version = -1
+
+    @staticmethod
+    def _place(settings: Mapping[str, Any]) -> str:
+        """Return what all processes that use this database call it."""
+        return os.path.realpath(str(settings["NAME"]))
 
     # -- receiving ---------------------------------------------------------------------------------------------------------
 
@@ -171,7 +181,7 @@ class SocketWake:
         if not HAS_SOCKETS:
             yield lambda seconds: time.sleep(min(seconds, self.poll_every))
             return
-        inbox = SocketWake(self._alias, self._connection)
+        inbox = type(self)(self._alias, self._connection)
         inbox._bind("w", uuid.uuid4().hex)
         try:
             yield inbox._sleep
@@ -196,6 +206,33 @@ class SocketWake:
         if self._outbox is not None:
             self._outbox[1].close()
             self._outbox = None
+
+
+class SocketOrLookWake(SocketWake):
+    """The same for a database server. What another host's processes did is found by a look at the database, often."""
+
+    poll_every = 0.05
+
+    def __init__(self, alias: str, connection: Connection) -> None:
+        super().__init__(alias, connection)
+        self._queues: list[str] = []
+
+    @staticmethod
+    def _place(settings: Mapping[str, Any]) -> str:
+        return ":".join(str(settings[part]) for part in ("HOST", "PORT", "NAME"))
+
+    def arm(self, child: str, queues: Sequence[str]) -> None:
+        self._queues = list(queues)
+        super().arm(child, queues)
+
+    def changed(self) -> bool:
+        if not self._queues:
+            return True
+        with typed_errors(self._alias, self._connection):
+            return bool(self._connection.fetch(ANY_WAITING, (self._queues,)))
+
+    def _sleep(self, seconds: float) -> None:
+        super()._sleep(min(seconds, self.poll_every))
 
 
 def _names(place: Path) -> list[str]:

@@ -6,13 +6,13 @@ immediate one waits its turn. The clock is the host's, which all processes share
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.brokers.sql.connection import PATIENCE, Connection, OwnConnection, Rows
 from celeriac.engine.brokers.sql.dialect import Dialect
+from celeriac.engine.brokers.sql.textvalues import TextValues
 from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
 
@@ -52,7 +52,7 @@ INSERT_LIVE_SINCE = """insert into celeriac_live (job, queue, priority, state, r
 LAST_NUMBER = "select coalesce((select seq from sqlite_sequence where name = 'celeriac_job'), 0)"
 
 
-class SQLite(Dialect):
+class SQLite(TextValues, Dialect):
     """The statements that SQLite wants its own way."""
 
     vendor = "sqlite"
@@ -60,11 +60,8 @@ class SQLite(Dialect):
         "now": NOW, "ahead": AHEAD, "ago": AGO, "true": "1", "false": "0", "json": "%s", "text": "%s", "blob": "%s",
         "for_update": "", "skip_locked": "", "until_min_run_at": "(julianday(min(run_at)) - julianday('now')) * 86400.0",
         "parked_by": "{column} = %s", "lock_live": "", "among": "in (select value from json_each(%s))",
+        "insert_new": "insert into", "unless_known": "on conflict do nothing", "most_urgent": "priority desc",
     }  # fmt: skip
-
-    def __init__(self, alias: str) -> None:
-        super().__init__(alias)
-        self._second, self._prefix = -1, ""
 
     def connect(self) -> OwnConnection:
         return OwnConnection(self.alias, self._options, self._prepare, self.native, "BEGIN IMMEDIATE")
@@ -83,24 +80,8 @@ class SQLite(Dialect):
     def native(sql: str) -> str:
         return sql.replace("%s", "?").replace("%%", "%")
 
-    def time(self, value: float | None) -> str | None:
-        if value is None:
-            return None
-        whole = int(value)
-        if whole != self._second:  # formatting the date costs more than all the rest; most times share their second
-            self._second, self._prefix = whole, time.strftime("%Y-%m-%d %H:%M:%S.", time.gmtime(whole))
-        return f"{self._prefix}{int((value - whole) * 1e6):06d}"
-
     def among(self, numbers: Sequence[int]) -> str:
         return str(list(numbers))
-
-    def _values(self, job: Job, columns: Sequence[str]) -> list[Any]:
-        return [self._value(column, getattr(job, column)) for column in columns]
-
-    def _value(self, column: str, value: Any) -> Any:
-        if column in rows.TIMES:
-            return self.time(value)
-        return rows.json_text(value) if column in rows.JSONS else value
 
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
         with connection.atomic():
@@ -110,12 +91,12 @@ class SQLite(Dialect):
             before = connection.fetch(LAST_NUMBER)[0][0]
             plain = all(map(rows.is_plain, jobs))
             columns = _PLAIN if plain else _ALL
-            connection.run_many(INSERT_PLAIN if plain else INSERT_FULL, [self._values(job, columns) for job in jobs])
+            connection.run_many(INSERT_PLAIN if plain else INSERT_FULL, [self.values(job, columns) for job in jobs])
             connection.run(INSERT_LIVE_SINCE, (before,))
 
     def _push_one(self, connection: Connection, job: Job) -> None:
         plain = rows.is_plain(job)
-        values = self._values(job, _PLAIN if plain else _ALL)
+        values = self.values(job, _PLAIN if plain else _ALL)
         number = connection.insert(INSERT_PLAIN if plain else INSERT_FULL, values)
         if number:
             connection.run(INSERT_LIVE, (number, job.queue, job.priority, job.state.value, self.time(job.run_at)))

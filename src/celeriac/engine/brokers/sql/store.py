@@ -86,7 +86,7 @@ def find(connection: Connection, dialect: Dialect, where: Mapping[str, Any], lim
         conditions.append("j.number < %s")
         values.append(before)
     clause = "where " + " and ".join(conditions) if conditions else ""
-    return [_job(row) for row in connection.fetch(dialect.sql["find"].format(where=clause), (*values, limit))]
+    return [_job(row) for row in connection.fetch(dialect.sql["find"].format(where=dialect.quoted(clause)), (*values, limit))]
 
 
 def _column(name: str, value: Any) -> str:

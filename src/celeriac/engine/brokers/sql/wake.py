@@ -35,6 +35,10 @@ def wake_for(dialect: Dialect, connection: Connection) -> Wake:
         from celeriac.engine.brokers.sql.sockets import SocketWake  # sockets of the host's processes: SQLite is one host
 
         return SocketWake(dialect.alias, connection)
+    if dialect.vendor == "mysql":
+        from celeriac.engine.brokers.sql.sockets import SocketOrLookWake  # as above
+
+        return SocketOrLookWake(dialect.alias, connection)
     from celeriac.engine.brokers.sql.listen import ListenWake
 
     return ListenWake(dialect, connection)

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 
-from celeriac.engine.attempt.classifier import CANCEL_MESSAGE
+from celeriac.engine.attempt.classifier import CANCEL_MESSAGE, OVERDUE_MESSAGE
 from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
@@ -26,11 +26,11 @@ class LoopExecutor:
         """Start a job on the loop. What has not begun ``by`` then (monotonic) is returned instead of run."""
         self._running_loop().call_soon_threadsafe(self._start, job, by)
 
-    def cancel(self, token: Token) -> bool:
-        """Cancel a running job. Whether it was running is seen when its outcome arrives."""
+    def cancel(self, token: Token, overdue: bool = False) -> bool:
+        """Cancel a running job: revoked, or past its hard limit. Whether it was running is seen when its outcome arrives."""
         if self._loop is None:
             return False
-        self._loop.call_soon_threadsafe(self._cancel, token)
+        self._loop.call_soon_threadsafe(self._cancel, token, OVERDUE_MESSAGE if overdue else CANCEL_MESSAGE)
         return True
 
     def stop(self) -> None:
@@ -64,7 +64,7 @@ class LoopExecutor:
             del self._tasks[job.token]
         self._done(outcome)
 
-    def _cancel(self, token: Token) -> None:
+    def _cancel(self, token: Token, message: str) -> None:
         task = self._tasks.get(token)
         if task is not None:
-            task.cancel(CANCEL_MESSAGE)
+            task.cancel(message)

@@ -4,11 +4,11 @@ local time, task, declared, ahead = now(), take(), take_number(), take_number()
 local may, rest = {}, {}
 for nth = 0, (#ARGV - 3) / 3 - 1 do
   local number, child, delivery = take(), take(), take_number()
-  local attempts, queue = holding(number, child, delivery)
-  if attempts and tonumber(call('HGET', P .. 'j:' .. number, 'tn')) == attempts then
+  local claim = holding(number, child, delivery)
+  if claim and tonumber(call('HGET', P .. 'm:' .. number, 'tn')) == claim.attempts then
     may[#may + 1] = nth
-  elseif attempts and call('SISMEMBER', P .. 'doomed', number) == 0 then
-    rest[#rest + 1] = { nth = nth, number = number, child = child, queue = queue, attempts = attempts }
+  elseif claim and call('SISMEMBER', P .. 'doomed', number) == 0 then
+    rest[#rest + 1] = { nth = nth, number = number, claim = claim }
   end
 end
 if #rest == 0 then return may end
@@ -26,7 +26,7 @@ end
 
 local turn = math.max(free, time)
 local function put_off(number, attempts)
-  call('HSET', P .. 'j:' .. number, 's', 'scheduled', 't', exact(turn), 'tn', attempts)
+  call('HSET', P .. 'm:' .. number, 't', exact(turn), 'tn', attempts)
   call('SADD', P .. 'turns:' .. task, number)
   schedule(number, turn, time)
   turn = turn + apart
@@ -39,19 +39,17 @@ for _, job in ipairs(rest) do
     turn = turn + apart
   else
     late = true
-    queues[job.queue] = true
-    call('HDEL', P .. 'h:' .. job.child, job.number)
-    forget_claim(job.number)
-    tally('running', job.queue, -1)
-    tally('scheduled', job.queue, 1)
-    put_off(job.number, job.attempts)
+    queues[job.claim.queue] = true
+    let_live(job.number, job.claim, job.claim.attempts)
+    tally('scheduled', job.claim.queue, 1)
+    put_off(job.number, job.claim.attempts)
   end
 end
 for queue in pairs(queues) do
   for _, number in ipairs(call('ZRANGE', P .. 'w:' .. queue, 0, ahead - 1)) do
-    local job = call('HMGET', P .. 'j:' .. number, 'k', 'a', 'tn')
-    local attempts = tonumber(job[2]) or 0
-    if job[1] == task and tonumber(job[3]) ~= attempts then
+    local turn = call('HMGET', P .. 'm:' .. number, 'a', 'tn')
+    local attempts = tonumber(turn[1]) or 0
+    if job_of(number).task == task and tonumber(turn[2]) ~= attempts then
       call('ZREM', P .. 'w:' .. queue, number)
       tally('waiting', queue, -1)
       tally('scheduled', queue, 1)

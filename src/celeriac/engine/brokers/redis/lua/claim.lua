@@ -1,28 +1,36 @@
--- ARGV: child, limit, queues ... Returns rows of number, delivery, attempts, charges, queue, record, newer payload; or
--- nothing at all (nil) for a child that is not alive.
+-- ARGV: child, limit, queues ... Returns the numbers taken, their claims, their records, and of each that has changed:
+-- charges and newer payload; or nothing at all (nil) for a child that is not alive.
 local child, limit = ARGV[1], tonumber(ARGV[2])
 if call('HEXISTS', P .. 'children', child) == 0 then return false end
-local taken, held = {}, {}
-local has_paused = call('EXISTS', P .. 'paused') == 1
+local taken, waited = {}, {}
 for nth = 3, #ARGV do
-  local queue = ARGV[nth]
-  local room = limit - #taken
-  if room > 0 and not (has_paused and call('SISMEMBER', P .. 'paused', queue) == 1) then
+  local queue, room = ARGV[nth], limit - #taken
+  if room > 0 and not (exists('paused') and call('SISMEMBER', P .. 'paused', queue) == 1) then
     local popped = call('ZPOPMIN', P .. 'w:' .. queue, room)
     for index = 1, #popped, 2 do
-      local number = popped[index]
-      local key = P .. 'j:' .. number
-      local job = call('HMGET', key, 'd', 'a', 'g', 'r', 'pl')
-      local delivery, attempts = (tonumber(job[1]) or 0) + 1, tonumber(job[2]) or 0
-      call('HSET', key, 's', 'running', 'd', delivery, 'c', child)
-      held[#held + 1] = number
-      held[#held + 1] = delivery .. ' ' .. attempts .. ' ' .. queue
-      tally('waiting', queue, -1)
-      tally('running', queue, 1)
-      taken[#taken + 1] = { number, delivery, attempts, job[3] or '0', queue, job[4], job[5] }
+      taken[#taken + 1] = popped[index]
+      waited[#taken] = queue
     end
+    tally('waiting', queue, -#popped / 2)
+    tally('running', queue, #popped / 2)
   end
 end
-in_parts('HSET', P .. 'h:' .. child, held)
+if #taken == 0 then return {} end
+
+local claims, listed, changes = {}, {}, {}
+local untouched = call('EXISTS', unpack(keyed('m:', taken))) == 0
+for nth, number in ipairs(taken) do
+  local delivery, attempts = 1, 0
+  if not untouched then
+    local changed = call('HMGET', P .. 'm:' .. number, 'd', 'a', 'g', 'pl')
+    delivery, attempts = (tonumber(changed[1]) or 0) + 1, tonumber(changed[2]) or 0
+    changes[nth] = { changed[3] or '0', changed[4] }
+  end
+  claims[nth] = delivery .. ' ' .. attempts .. ' ' .. child .. ' ' .. waited[nth]
+  listed[2 * nth - 1] = number
+  listed[2 * nth] = claims[nth]
+end
+in_parts('HSET', P .. 'claims', listed)
+in_parts('SADD', P .. 'h:' .. child, taken)
 write_tallies()
-return taken
+return { taken, claims, values_of('j:', taken), changes }

@@ -1,11 +1,12 @@
 -- ARGV: worker. Returns number, child, delivery of each running job of its children that somebody asked to terminate.
 local found = {}
 for _, number in ipairs(call('SMEMBERS', P .. 'doomed')) do
-  local job = call('HMGET', P .. 'j:' .. number, 's', 'c', 'd')
-  if job[1] == 'running' and call('SISMEMBER', P .. 'kids:' .. ARGV[1], job[2]) == 1 then
+  local text = call('HGET', P .. 'claims', number)
+  local claim = text and read_claim(text)
+  if claim and call('SISMEMBER', P .. 'kids:' .. ARGV[1], claim.child) == 1 then
     found[#found + 1] = number
-    found[#found + 1] = job[2]
-    found[#found + 1] = job[3]
+    found[#found + 1] = claim.child
+    found[#found + 1] = claim.delivery
   end
 end
 return found

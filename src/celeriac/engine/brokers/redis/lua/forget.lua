@@ -1,16 +1,24 @@
 -- ARGV: numbers ... Deletes the records of ended jobs. Returns how many.
-local gone = 0
-for _, number in ipairs(ARGV) do
-  local job = call('HMGET', P .. 'j:' .. number, 's', 'q', 'id', 'k')
-  local state = job[1]
-  if state == 'succeeded' or state == 'failed' or state == 'cancelled' or state == 'expired' then
-    call('DEL', P .. 'j:' .. number, P .. 'at:' .. number, P .. 'i:' .. job[3])
-    call('ZREM', P .. 'ended:' .. state, number)
-    call('ZREM', P .. 'all', number)
-    call('SREM', P .. 'turns:' .. job[4], number)
-    tally(state, job[2], -1)
+local gone, keys, lists = 0, {}, gathering()
+local records, ends = values_of('j:', ARGV), values_of('o:', ARGV)
+for nth, number in ipairs(ARGV) do
+  local ended = ends[nth] and not dropped[number] and read_end(ends[nth])
+  if ended and ended.state ~= 'parked' then
+    local job = read_record(records[nth])
+    local queue = call('HGET', P .. 'm:' .. number, 'q') or job.queue
+    for _, key in ipairs({ 'j:' .. number, 'o:' .. number, 'm:' .. number, 'at:' .. number, 'i:' .. job.id }) do
+      keys[#keys + 1] = P .. key
+    end
+    local list = lists[ended.state]
+    list[#list + 1] = number
+    if exists('turns:' .. job.task) then call('SREM', P .. 'turns:' .. job.task, number) end
+    tally(ended.state, queue, -1)
+    count_number(number, -1)
+    dropped[number] = true
     gone = gone + 1
   end
 end
+for state, numbers in pairs(lists) do in_parts('ZREM', P .. 'ended:' .. state, numbers) end
+for first = 1, #keys, 4000 do call('DEL', unpack(keys, first, math.min(first + 3999, #keys))) end
 write_tallies()
 return gone

@@ -3,11 +3,12 @@
 local task, apart, changed = ARGV[1], ARGV[2], 0
 call('HSET', P .. 'rates', task, exact(now()) .. ' ' .. (apart ~= '' and apart or '-'))
 for _, number in ipairs(call('SMEMBERS', P .. 'turns:' .. task)) do
-  local job = call('HMGET', P .. 'j:' .. number, 's', 'tn', 'a', 'q', 'p')
-  if job[1] == 'scheduled' and tonumber(job[2]) == (tonumber(job[3]) or 0) then
-    call('HDEL', P .. 'j:' .. number, 'tn')
+  local turn = call('HMGET', P .. 'm:' .. number, 'tn', 'a')
+  if call('ZSCORE', P .. 'due', number) and tonumber(turn[1]) == (tonumber(turn[2]) or 0) then
+    local job = job_of(number)
+    call('HDEL', P .. 'm:' .. number, 'tn')
     call('ZREM', P .. 'due', number)
-    wait_again(number, job[4], tonumber(job[5]), 'scheduled')
+    wait_again(number, job.queue, job.priority, 'scheduled')
     changed = changed + 1
   end
 end

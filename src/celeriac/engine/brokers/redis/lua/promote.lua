@@ -1,9 +1,9 @@
 -- ARGV: limit. Returns the seconds until the next job is due, as text; nothing when none is scheduled.
 local time = now()
 for _, number in ipairs(call('ZRANGEBYSCORE', P .. 'due', '-inf', exact(time), 'LIMIT', 0, ARGV[1])) do
-  local job = call('HMGET', P .. 'j:' .. number, 'q', 'p')
+  local job = job_of(number)
   call('ZREM', P .. 'due', number)
-  wait_again(number, job[1], tonumber(job[2]), 'scheduled')
+  wait_again(number, job.queue, job.priority, 'scheduled')
 end
 finish()
 local due = call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')

@@ -11,7 +11,9 @@ for nth = 1, take_number() do
   begun[take() .. ' ' .. take()] = true
 end
 for nth = 1, take_number() do
-  verdicts[nth] = take_outcome()
+  local verdict = { number = take(), kind = take_kind(), finished = take(), rest = take() }
+  verdict.more = verdict.kind.more and take_more()
+  verdicts[nth] = verdict
 end
 
 -- What follows a job that fails here is built by the caller, from its record: before anything is changed.
@@ -19,7 +21,7 @@ local preparing, prepared = take_number(), {}
 for nth = 1, preparing do
   local number, first = take(), place
   prepared[number] = first
-  place = place + 1 + tonumber(ARGV[place + 1]) * 7
+  place = place + 1 + tonumber(ARGV[place + 1]) * 6
 end
 local function push_follow_ups(number)
   if not prepared[number] then return end
@@ -40,11 +42,11 @@ end
 local function unprepared()
   local missing = {}
   for _, verdict in ipairs(verdicts) do
-    if verdict.state == 'failed' and not prepared[verdict.number] then missing[#missing + 1] = verdict.number end
+    if verdict.kind.state == 'failed' and not prepared[verdict.number] then missing[#missing + 1] = verdict.number end
   end
   for _, dead in ipairs(children_to_bury()) do
-    for _, number in ipairs(call('HKEYS', P .. 'h:' .. dead)) do
-      if not prepared[number] and call('HEXISTS', P .. 'j:' .. number, 'o') == 1 then missing[#missing + 1] = number end
+    for _, number in ipairs(call('SMEMBERS', P .. 'h:' .. dead)) do
+      if not prepared[number] and call('HEXISTS', P .. 'm:' .. number, 'o') == 1 then missing[#missing + 1] = number end
     end
   end
   return missing
@@ -54,43 +56,48 @@ if preparing >= 0 then
   if #missing > 0 then return missing end
 end
 
-local function end_with(outcome)
-  if settle(outcome, time) and outcome.state == 'failed' then push_follow_ups(outcome.number) end
+local function end_with(number, claim, kind, finished, rest, more)
+  settle(number, claim, kind, finished, rest, more, time)
+  if kind.state == 'failed' then push_follow_ups(number) end
 end
-local function ended(number, child, delivery, state, failure, counts)
-  end_with({
-    number = number, child = child, delivery = tonumber(delivery), state = state, started = time, finished = time, worker = '',
-    counts = counts, result = state == 'failed' and failure or nil, attempt = decided(state, time, failure),
-  })
+local function ended(number, claim, state, failure, counts)
+  local rest = cmsgpack.pack({ time, false, state == 'failed' and failure })
+  local more = { attempt = decided(state, time, failure) }
+  end_with(number, claim, { state = state, counts = counts }, exact(time), rest, more)
 end
 
-local function take_from_dead(number, child, held)
-  local first, attempts, queue = string.match(held, '^(%d+) (%d+) (.*)$')
-  local key = P .. 'j:' .. number
-  local job = call('HMGET', key, 'b', 'o', 'g')
-  local has_begun = job[1] or begun[number .. ' ' .. first]
+local function take_from_dead(number, claim)
+  local key = P .. 'm:' .. number
+  local job = call('HMGET', key, 'b', 'o', 'g', 'x')
+  local has_begun = job[1] or begun[number .. ' ' .. claim.delivery]
   local charges = tonumber(job[3]) or 0
   if has_begun and limit then
     charges = charges + 1
     call('HSET', key, 'g', charges)
   end
-  local revoked = call('HEXISTS', key, 'x') == 1
   if has_begun and job[2] then
-    ended(number, child, first, 'failed', lost, 1)
-  elseif has_begun and limit and charges >= limit and not revoked then
-    ended(number, child, first, 'parked', (string.gsub(poisonous, '@CHARGES@', charges)), 0)
+    ended(number, claim, 'failed', lost, 1)
+  elseif has_begun and limit and charges >= limit and not job[4] then
+    ended(number, claim, 'parked', (string.gsub(poisonous, '@CHARGES@', charges)), 0)
   else
-    give_back(number, child, queue, tonumber(attempts), time, unwanted)
+    give_back(number, claim, time, unwanted)
   end
+end
+
+local function end_by_verdict(verdict)
+  local claim = holding(verdict.number, verdict.kind.child, verdict.kind.delivery)
+  if claim then end_with(verdict.number, claim, verdict.kind, verdict.finished, verdict.rest, verdict.more) end
 end
 
 local function bury_child(child)
   call('HDEL', P .. 'children', child) -- first: a claim still in flight gets nothing
   disarm(child)
-  total = total + call('HLEN', P .. 'h:' .. child)
-  for _, verdict in ipairs(verdicts) do end_with(verdict) end
-  local held = call('HGETALL', P .. 'h:' .. child)
-  for index = 1, #held, 2 do take_from_dead(held[index], child, held[index + 1]) end
+  local numbers = call('SMEMBERS', P .. 'h:' .. child)
+  total = total + #numbers
+  for _, verdict in ipairs(verdicts) do end_by_verdict(verdict) end
+  for nth, text in ipairs(claims_of(numbers)) do
+    if not dropped[numbers[nth]] then take_from_dead(numbers[nth], read_claim(text)) end
+  end
 end
 
 local function bury_worker(worker)

@@ -1,14 +1,23 @@
--- ARGV: how many outcomes; then each, followed by its follow-ups. Returns the places, from 0, of those that were refused.
+-- ARGV: how many outcomes; the number of each; then of each the rest, followed by its follow-ups where there is more.
+-- Returns the places, from 0, of those that were refused.
 local time, refused = now(), {}
-for nth = 1, take_number() do
-  local accepted = settle(take_outcome(), time)
-  local follow_ups = take_number()
-  if accepted then
-    place = place - 1
-    push(time)
+local outcomes = take_number()
+local numbers = {}
+for nth = 1, outcomes do numbers[nth] = take() end
+local claims = claims_of(numbers)
+for nth, number in ipairs(numbers) do
+  local kind, finished, rest = take_kind(), take(), take()
+  local more = kind.more and take_more()
+  local claim = held_by(claims[nth], number, kind.child, kind.delivery)
+  if claim then
+    settle(number, claim, kind, finished, rest, more, time)
+    if more then push(time) end
   else
     refused[#refused + 1] = nth - 1
-    place = place + follow_ups * 7
+    if more then
+      local follow_ups = take_number()
+      place = place + follow_ups * 6
+    end
   end
 end
 finish()

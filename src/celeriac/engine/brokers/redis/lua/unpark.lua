@@ -2,10 +2,10 @@
 local changed = 0
 for _, number in ipairs(ARGV) do
   if call('SREM', P .. 'parked', number) == 1 then
-    local job = call('HMGET', P .. 'j:' .. number, 'q', 'p')
-    call('HDEL', P .. 'j:' .. number, 'fi', 'v')
-    call('HSET', P .. 'j:' .. number, 'g', 0)
-    wait_again(number, job[1], tonumber(job[2]), 'parked')
+    local job = job_of(number)
+    call('DEL', P .. 'o:' .. number)
+    call('HSET', P .. 'm:' .. number, 'g', 0)
+    wait_again(number, job.queue, job.priority, 'parked')
     changed = changed + 1
   end
 end

@@ -1,0 +1,232 @@
+-- What scripts know of jobs, and the steps of a job's life that several of them take. Gathered: new values, claims that end,
+-- what each child no longer holds, and what has ended, by state.
+local values, unclaimed, let_go, endings, dropped = {}, {}, gathering(), gathering(), {}
+
+-- The last step of every script that moves jobs.
+local function finish()
+  for first = 1, #values, 4000 do call('MSET', unpack(values, first, math.min(first + 3999, #values))) end
+  in_parts('HDEL', P .. 'claims', unclaimed)
+  for child, numbers in pairs(let_go) do in_parts('SREM', P .. 'h:' .. child, numbers) end
+  for state, list in pairs(endings) do in_parts('ZADD', P .. 'ended:' .. state, list) end
+  for queue, list in pairs(arrivals) do in_parts('ZADD', P .. 'w:' .. queue, list) end
+  write_tallies()
+  for queue, list in pairs(arrivals) do wake(queue, #list / 2) end
+end
+
+local function keep(key, value)
+  values[#values + 1] = key
+  values[#values + 1] = value
+end
+
+-- Accept the jobs that come next among the arguments: how many, then id, queue, priority, state, run_at and record of each.
+-- A known id is left as it is.
+local pushed = {}
+local function push(time)
+  local jobs = take_number()
+  if jobs == 0 then return end
+  local first, ids, created = place, {}, exact(time) .. ' '
+  for nth = 1, jobs do ids[nth] = ARGV[first + nth * 6 - 5] end
+  local known = values_of('i:', ids)
+  local last = call('INCRBY', P .. 'n', jobs) - jobs
+  for nth = 1, jobs do
+    local id, queue, priority, state, run_at, record = take(), take(), take(), take(), take_number(), take()
+    if not (known[nth] or pushed[id]) then
+      local number = whole(last + nth)
+      pushed[id] = true
+      keep(P .. 'i:' .. id, number)
+      keep(P .. 'j:' .. number, created .. priority .. '\n' .. record)
+      tally(state, queue, 1)
+      count_number(last + nth, 1)
+      if state == 'scheduled' then
+        schedule(number, run_at, time)
+      else
+        let_wait(queue, priority, number)
+      end
+    end
+  end
+end
+
+-- What was pushed. A record is a map in msgpack, whose first three fields are id, task and queue.
+local function read_record(record)
+  local priority, after = string.match(record, '^%S+ (%-?%d+)\n()')
+  local at = after - 1 + (string.byte(record, after) == 0xde and 3 or 1)
+  local job, name = { priority = tonumber(priority) }, nil
+  for _ = 1, 3 do
+    at, name = cmsgpack.unpack_one(record, at)
+    at, job[name] = cmsgpack.unpack_one(record, at)
+  end
+  return job
+end
+local function job_of(number)
+  local job = read_record(call('GET', P .. 'j:' .. number))
+  job.queue = call('HGET', P .. 'm:' .. number, 'q') or job.queue
+  return job
+end
+
+local function read_end(text)
+  local state, attempts, delivery, finished, after = string.match(text, '^(%a+) (%d+) (%d+) (%S+)\n()')
+  return { state = state, attempts = attempts, delivery = delivery, finished = finished, rest = string.sub(text, after) }
+end
+
+-- The state of a job, and how it ended, if it has; nothing for one that is unknown.
+local function state_of(number)
+  local ended = call('GET', P .. 'o:' .. number)
+  if ended then
+    ended = read_end(ended)
+    return ended.state, ended
+  end
+  if call('HEXISTS', P .. 'claims', number) == 1 then return 'running' end
+  if call('ZSCORE', P .. 'due', number) then return 'scheduled' end
+  if call('EXISTS', P .. 'j:' .. number) == 1 then return 'waiting' end
+end
+
+-- Most jobs of a batch have equal claims, so each is taken apart once.
+local read_claims = {}
+local function read_claim(text)
+  local claim = read_claims[text]
+  if not claim then
+    local delivery, attempts, child, queue = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+    claim = { delivery = tonumber(delivery), attempts = tonumber(attempts), child = child, queue = queue }
+    read_claims[text] = claim
+  end
+  return claim
+end
+
+-- The claim of a token, or nil where the token is worth nothing (any more).
+local function held_by(text, number, child, delivery)
+  if not text or dropped[number] then return nil end
+  local claim = read_claim(text)
+  return claim.child == child and claim.delivery == delivery and claim or nil
+end
+local function holding(number, child, delivery)
+  return held_by(call('HGET', P .. 'claims', number), number, child, delivery)
+end
+
+local function drop(number, claim)
+  dropped[number] = true
+  unclaimed[#unclaimed + 1] = number
+  local list = let_go[claim.child]
+  list[#list + 1] = number
+  if exists('doomed') then call('SREM', P .. 'doomed', number) end
+  tally('running', claim.queue, -1)
+end
+
+-- An attempt is remembered as its number, a newline, and state, started, finished, worker, failure and log in msgpack.
+-- What is missing is false: a Lua table with holes would be packed as a map.
+local function remember(number, index, attempt) call('RPUSH', P .. 'at:' .. number, index .. '\n' .. attempt) end
+local function decided(state, time, failure) return cmsgpack.pack({ state, time, time, false, failure, false }) end
+
+-- End a job that is listed nowhere any more. The rest: started, worker and result in msgpack.
+local function end_job(number, state, queue, attempts, delivery, finished, rest)
+  keep(P .. 'o:' .. number, state .. ' ' .. attempts .. ' ' .. delivery .. ' ' .. finished .. '\n' .. rest)
+  if state == 'parked' then
+    call('SADD', P .. 'parked', number)
+    call('HSET', P .. 'm:' .. number, 'a', attempts, 'd', delivery)
+  else
+    local list = endings[state]
+    list[#list + 1] = finished
+    list[#list + 1] = number
+  end
+  tally(state, queue, 1)
+  if exists('waiters') and call('SREM', P .. 'waiters', number) == 1 then call('PUBLISH', P .. 'done:' .. number, '1') end
+end
+
+local NOTHING = cmsgpack.pack({ false, false, false })
+local function cancelled(number, queue, time, rest)
+  local changed = call('HMGET', P .. 'm:' .. number, 'a', 'd')
+  end_job(number, 'cancelled', queue, changed[1] or 0, changed[2] or 0, exact(time), rest or NOTHING)
+end
+
+local function wait_again(number, queue, priority, from)
+  tally(from, queue, -1)
+  tally('waiting', queue, 1)
+  let_wait(queue, priority, number)
+end
+
+-- A claim ends and its job lives on. Returns whether somebody cancelled it meanwhile.
+local function let_live(number, claim, attempts)
+  local key = P .. 'm:' .. number
+  local revoked = call('HEXISTS', key, 'x') == 1
+  drop(number, claim)
+  call('HDEL', key, 'b', 'o', 'x')
+  call('HSET', key, 'd', claim.delivery, 'a', attempts)
+  return revoked
+end
+
+-- An outcome: number, then '<delivery> <state> <counts> <more> <child>', finished and the rest of its end; where there is
+-- more: attempt, progress, run_at, payload and queue.
+local kinds = {}
+local function take_kind()
+  local text = take()
+  local kind = kinds[text]
+  if not kind then
+    local delivery, state, counts, more, child = string.match(text, '^(%d+) (%a+) (%d) (%d) (.*)$')
+    kind = { delivery = tonumber(delivery), state = state, counts = tonumber(counts), more = more == '1', child = child }
+    kinds[text] = kind
+  end
+  return kind
+end
+local function take_more()
+  return {
+    attempt = take_some(), progress = take_some(), run_at = tonumber(take()), payload = take_some(), queue = take_some(),
+  }
+end
+
+local function send_back(number, claim, attempts, kind, finished, more, time)
+  local key, run_at, to = P .. 'm:' .. number, more.run_at, more.queue or claim.queue
+  local later = kind.state == 'scheduled' and run_at and run_at > tonumber(finished)
+  local state = later and 'scheduled' or 'waiting'
+  local revoked = let_live(number, claim, attempts)
+  -- No charges any more: an attempt came to its end, so it is not this job that kills processes.
+  call('HSET', key, 'q', to, 'g', 0)
+  if run_at then call('HSET', key, 't', exact(run_at)) end
+  if more.payload then call('HSET', key, 'pl', more.payload) end
+  if revoked then return cancelled(number, to, time) end
+  tally(state, to, 1)
+  if later then
+    schedule(number, run_at, time)
+  else
+    let_wait(to, job_of(number).priority, number)
+  end
+end
+
+local NO_MORE = {}
+local function settle(number, claim, kind, finished, rest, more, time)
+  local attempts = claim.attempts + kind.counts
+  more = more or NO_MORE
+  if more.attempt then remember(number, attempts, more.attempt) end
+  if more.progress then call('HSET', P .. 'm:' .. number, 'm', more.progress) end
+  if kind.state == 'waiting' or kind.state == 'scheduled' then
+    send_back(number, claim, attempts, kind, finished, more, time)
+  else
+    drop(number, claim)
+    end_job(number, kind.state, claim.queue, attempts, claim.delivery, finished, rest)
+  end
+end
+
+-- Give a held job back to wait; one that somebody cancelled meanwhile ends so, and ``unwanted`` says why.
+local function give_back(number, claim, time, unwanted)
+  if let_live(number, claim, claim.attempts) then
+    remember(number, claim.attempts, decided('cancelled', time, unwanted))
+    cancelled(number, claim.queue, time, cmsgpack.pack({ time, false, false }))
+  else
+    tally('waiting', claim.queue, 1)
+    let_wait(claim.queue, job_of(number).priority, number)
+  end
+end
+
+-- Records as they are read: number, record, end, claim, time it is scheduled for, changes, worker that runs it.
+local function rows_of(numbers)
+  local rows = {}
+  if #numbers == 0 then return rows end
+  local records, ends, claims = values_of('j:', numbers), values_of('o:', numbers), claims_of(numbers)
+  for nth, number in ipairs(numbers) do
+    if records[nth] then
+      local due = not (ends[nth] or claims[nth]) and call('ZSCORE', P .. 'due', number)
+      local worker = claims[nth] and call('HGET', P .. 'children', read_claim(claims[nth]).child)
+      local changes = call('HGETALL', P .. 'm:' .. number)
+      rows[#rows + 1] = { number, records[nth], ends[nth], claims[nth], due, changes, worker }
+    end
+  end
+  return rows
+end

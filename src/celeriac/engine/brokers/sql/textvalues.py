@@ -1,0 +1,35 @@
+"""Jobs as parameters, for drivers that take times and JSON as text. Times are in UTC and sort as they should."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from celeriac.engine.brokers.sql import rows
+from celeriac.engine.job import Job
+
+
+class TextValues:
+    """The half of a dialect that turns values into parameters."""
+
+    _second = -1
+    _prefix = ""
+
+    def time(self, value: float | None) -> str | None:
+        """Return seconds since 1970 UTC as the text that Django's own backends write, with microseconds."""
+        if value is None:
+            return None
+        whole = int(value)
+        if whole != self._second:  # formatting the date costs more than all the rest; most times share their second
+            self._second, self._prefix = whole, time.strftime("%Y-%m-%d %H:%M:%S.", time.gmtime(whole))
+        return f"{self._prefix}{int((value - whole) * 1e6):06d}"
+
+    def values(self, job: Job, columns: Sequence[str]) -> list[Any]:
+        """Return the parameters of an INSERT of a job into these columns."""
+        return [self._value(column, getattr(job, column)) for column in columns]
+
+    def _value(self, column: str, value: Any) -> Any:
+        if column in rows.TIMES:
+            return self.time(value)
+        return rows.json_text(value) if column in rows.JSONS else value

@@ -1,0 +1,205 @@
+"""The outbox: a job whose broker is not the caller's database commits with the caller's transaction all the same.
+
+Inside ``atomic()`` it is written to a table of that database, sent when the transaction commits, and deleted. What a killed
+process has left there, a worker sends (``engine/worker/relay.py``). The broker knows a job by its id, so sending one twice
+makes no second one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import msgspec
+from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from celeriac.conf.reading import django_settings
+from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, did_you_mean
+from celeriac.engine.faults import fault_point
+from celeriac.engine.ids import new_id
+from celeriac.engine.job import Job
+from celeriac.engine.translation import gettext as _
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from celeriac.app import Celery
+    from celeriac.conf import Settings
+    from celeriac.models import OutboxJob
+
+logger = logging.getLogger("celeriac.outbox")
+
+GRACE = 2.0
+"""Seconds for which a row is left to the process that wrote it."""
+BATCH = 200
+_SECRETS = frozenset({"password", "username"})
+
+_packed = msgspec.msgpack.Encoder().encode
+_unpacked = msgspec.msgpack.Decoder(Job).decode
+
+
+def with_outbox(app: Celery, broker: Any) -> Any:
+    """Return a broker for callers: itself where it is in the caller's database, else one that waits for the caller's COMMIT."""
+    return broker if broker.capabilities.transactional else OutboxBroker(app, broker)
+
+
+class OutboxBroker:
+    """A broker whose jobs of an open transaction are kept in the outbox until that commits."""
+
+    def __init__(self, app: Celery, broker: Any) -> None:
+        self._app = app
+        self._broker = broker
+        self._has_tables = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._broker, name)
+
+    def push(self, jobs: Sequence[Job]) -> None:
+        """Accept jobs; those of an open transaction count when it commits, and are gone when it rolls back.
+
+        Raises ``ImproperlyConfigured`` for an outbox in a database that there is not.
+        """
+        settings = self._app.settings
+        connection = self._transaction(settings.outbox)
+        if connection is None:
+            self._broker.push(jobs)
+        elif self._broker.capabilities.durable:
+            rows = _write(connection.alias, address(settings.broker_url), jobs)
+            connection.on_commit(partial(self._send, connection.alias, tuple(jobs), rows))
+        else:  # a row would outlive the broker
+            connection.on_commit(partial(self._broker.push, tuple(jobs)))
+
+    def _transaction(self, alias: str | None) -> BaseDatabaseWrapper | None:
+        """Return this thread's connection to the outbox's database, where there is one and a transaction is open on it."""
+        self._has_tables = self._has_tables or has_tables()
+        if alias is None or not self._has_tables:
+            return None
+        if alias not in connections.databases:
+            raise ImproperlyConfigured(no_database(alias))
+        connection = connections[alias]
+        return connection if connection.in_atomic_block else None
+
+    def _send(self, alias: str, jobs: Sequence[Job], rows: Sequence[str]) -> None:
+        """Send what has committed. It raises nothing that would keep the project's own ``on_commit`` functions from running."""
+        fault_point("before-send")
+        try:
+            self._broker.push(jobs)
+            fault_point("after-send")
+            _delete(alias, rows)
+        except (BrokerUnavailable, Error) as error:
+            logger.warning("%s Jobs that wait in the outbox: %d. A worker will send them; nothing is lost.", error, len(jobs))
+
+
+def no_database(alias: str) -> str:
+    """Return the sentence about an outbox in a database that there is not."""
+    known = connections.databases
+    return _(
+        "CELERIAC['OUTBOX'] is {alias!r}, and DATABASES has no such entry.{hint} Name the database whose transactions jobs"
+        " belong to, or set it to None to enqueue without a look at transactions."
+    ).format(alias=alias, hint=did_you_mean(alias, known))
+
+
+def has_tables() -> bool:
+    """Return whether this is a Django project with our app, and with it our tables."""
+    if django_settings() is None:
+        return False
+    from django.apps import apps
+
+    return apps.ready and apps.is_installed("celeriac")
+
+
+def address(url: str) -> str:
+    """Return what tells a broker from others: its URL, without what one logs in with."""
+    parts = urlsplit(url)
+    query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name not in _SECRETS])
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query).geturl()[:255]
+
+
+# -- the table -----------------------------------------------------------------------------------------------------------------
+
+
+def _rows(alias: str) -> QuerySet[OutboxJob]:
+    from celeriac.models import OutboxJob  # models cannot be imported before the apps are loaded
+
+    return OutboxJob.objects.using(alias)
+
+
+def _write(alias: str, broker: str, jobs: Sequence[Job]) -> list[str]:
+    """Write jobs in the caller's transaction. Returns the ids of the rows."""
+    rows = _rows(alias)
+    written = [rows.model(id=new_id(), broker=broker, job=_packed(job)) for job in jobs]
+    rows.bulk_create(written, batch_size=BATCH)
+    return [row.id for row in written]
+
+
+def _delete(alias: str, rows: Sequence[str]) -> None:
+    for start in range(0, len(rows), BATCH):
+        _rows(alias).filter(id__in=rows[start : start + BATCH]).delete()
+
+
+# -- what a crash left ---------------------------------------------------------------------------------------------------------
+
+
+def outbox_of(settings: Settings, broker: Any) -> Outbox | None:
+    """Return the outbox that a worker of ``broker`` empties; None where there is none."""
+    can_hold = broker.capabilities.durable and not broker.capabilities.transactional
+    if settings.outbox is None or not can_hold or not has_tables():
+        return None
+    return Outbox(settings.outbox, settings.broker_url)
+
+
+class Outbox:
+    """Sends what a crash left of one broker's jobs. It belongs to one thread, and to that thread's connection of Django's."""
+
+    def __init__(self, alias: str, broker_url: str) -> None:
+        self._alias = alias
+        self._broker = address(broker_url)
+
+    def send(self, push: Callable[[Sequence[Job]], None]) -> int:
+        """Push every job that was not sent in time and delete it; return how many. Raises ``BrokerUnavailable``."""
+        sent = 0
+        try:
+            for rows, jobs in self._batches():
+                push(jobs)
+                _delete(self._alias, rows)
+                sent += len(jobs)
+        except Error as error:
+            self.close()
+            raise BrokerUnavailable(
+                _("The outbox in the database {alias!r} cannot be read: {error}").format(alias=self._alias, error=error)
+            ) from error
+        return sent
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        connections[self._alias].close()
+
+    def _batches(self) -> Iterator[tuple[list[str], list[Job]]]:
+        """Yield rows and their jobs, the oldest first. A row that cannot be read stays, and does not block those behind it."""
+        last = ""
+        while rows := self._left(last):
+            last = rows[-1][0]
+            readable = [(id, job) for id, data in rows if (job := _read(id, bytes(data))) is not None]
+            if readable:
+                yield [id for id, job in readable], [job for id, job in readable]
+
+    def _left(self, after: str) -> list[tuple[str, bytes | memoryview]]:
+        from django.db.models.functions import Now
+
+        old = _rows(self._alias).filter(broker=self._broker, id__gt=after, created__lt=Now() - timedelta(seconds=GRACE))
+        return list(old.order_by("id").values_list("id", "job")[:BATCH])
+
+
+def _read(id: str, data: bytes) -> Job | None:
+    try:
+        return _unpacked(data)
+    except msgspec.MsgspecError as error:
+        logger.error(
+            "The row %s of the outbox cannot be read, and stays there: %s. Was it written by a newer version?", id, error
+        )
+        return None
