@@ -70,14 +70,14 @@ class Job(models.Model):
         verbose_name_plural = _("jobs")
         constraints: ClassVar = [
             # Not unique=True, which makes PostgreSQL keep a second index for LIKE.
-            models.UniqueConstraint("id", name="celeriac_job_id"),
+            models.UniqueConstraint(fields=["id"], name="celeriac_job_id"),
             models.CheckConstraint(condition=Q(priority__gte=-100, priority__lte=100), name="celeriac_job_priority"),
         ]
         # Each index is paid for at every push, so there are no others.
         indexes: ClassVar = [
-            models.Index("trouble", "number", condition=Q(trouble__isnull=False), name="celeriac_job_trouble"),
-            models.Index("group", condition=Q(group__isnull=False), name="celeriac_job_group"),
-            models.Index("root", condition=Q(root__isnull=False), name="celeriac_job_root"),
+            models.Index(fields=["trouble", "number"], condition=Q(trouble__isnull=False), name="celeriac_job_trouble"),
+            models.Index(fields=["group"], condition=Q(group__isnull=False), name="celeriac_job_group"),
+            models.Index(fields=["root"], condition=Q(root__isnull=False), name="celeriac_job_root"),
         ]
 
     def __str__(self) -> str:
@@ -103,9 +103,9 @@ class LiveJob(models.Model):
     class Meta:
         db_table = "celeriac_live"
         indexes: ClassVar = [
-            models.Index("queue", models.F("priority").desc(), "job", condition=Q(state="waiting"), name="celeriac_live_ready"),
-            models.Index("run_at", condition=Q(state="scheduled"), name="celeriac_live_due"),
-            models.Index("child", condition=Q(state="running"), name="celeriac_live_held"),
+            models.Index(fields=["queue", "-priority", "job"], condition=Q(state="waiting"), name="celeriac_live_ready"),
+            models.Index(fields=["run_at"], condition=Q(state="scheduled"), name="celeriac_live_due"),
+            models.Index(fields=["child"], condition=Q(state="running"), name="celeriac_live_held"),
         ]
 
 
@@ -124,7 +124,7 @@ class Attempt(models.Model):
 
     class Meta:
         db_table = "celeriac_attempt"
-        indexes: ClassVar = [models.Index("job", "id", name="celeriac_attempt_job")]
+        indexes: ClassVar = [models.Index(fields=["job", "id"], name="celeriac_attempt_job")]
 
 
 class Worker(models.Model):
@@ -159,7 +159,7 @@ class Child(models.Model):
 
     class Meta:
         db_table = "celeriac_child"
-        indexes: ClassVar = [models.Index("worker", name="celeriac_child_worker")]
+        indexes: ClassVar = [models.Index(fields=["worker"], name="celeriac_child_worker")]
 
 
 class IdleChild(models.Model):

@@ -177,9 +177,11 @@ class Bodies:
 
     def spin(self, gate: str) -> None:
         """Run until the gate opens, and never obey an exception thrown in."""
-        while not self._gate(gate).exists():
+        while True:
             try:
-                time.sleep(GATE_LOOK)
+                while not self._gate(gate).exists():
+                    time.sleep(GATE_LOOK)
+                return
             except BaseException as error:  # noqa: BLE001 - a task that swallows everything is what this is about
                 self.ledger.write("note", "swallowed", type(error).__name__)
 

@@ -1,7 +1,9 @@
-"""Databases of their own for the suites: a SQLite file, and a PostgreSQL server from the wheel."""
+"""Databases of their own for the suites: a SQLite file, a PostgreSQL server from the wheel, the system's MariaDB."""
 
 from __future__ import annotations
 
+import importlib.util
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +16,12 @@ from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from celeriac.engine.brokers.sql.broker import SQLBroker
+from celeriac.testing.mariadb import MISSING as MARIADB_MISSING
+from celeriac.testing.mariadb import MariaDBServer, mariadb_program
 from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
 
 TABLES = ("attempt", "idle", "live", "job", "child", "worker", "queue", "leader", "waiter", "rate", "turn")
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +32,18 @@ def postgres() -> Iterator[PostgresServer]:
             pytest.fail(MISSING)
         pytest.skip(MISSING)
     with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDBServer]:
+    """One MariaDB server for the whole run."""
+    if mariadb_program() is None:
+        if os.environ.get("CI"):
+            pytest.fail(MARIADB_MISSING)
+        pytest.skip(MARIADB_MISSING)
+    use_mysql_driver()
+    with MariaDBServer() as server:
         yield server
 
 
@@ -72,6 +89,24 @@ def postgres_alias(postgres: PostgresServer, django_db_blocker: DjangoDbBlocker)
         database("conformance_postgres", ENGINE="django.db.backends.postgresql", **place) as alias,
     ):
         yield alias
+
+
+@pytest.fixture(scope="module")
+def mariadb_alias(mariadb: MariaDBServer, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """A database on the MariaDB server. Its own character set is the oldest one there is: Celeriac's tables must not take it."""
+    name = f"conformance_{next(_numbers)}"
+    mariadb.create(name, "latin1")
+    with django_db_blocker.unblock(), database("conformance_mariadb", **mariadb.params, NAME=name) as alias:
+        yield alias
+
+
+def use_mysql_driver() -> None:
+    """Have Django use mysqlclient or, where that is missing or the environment says so, PyMySQL in its place."""
+    if os.environ.get("CELERIAC_MYSQL_DRIVER") != "pymysql" and importlib.util.find_spec("MySQLdb") is not None:
+        return
+    import pymysql  # one of two drivers
+
+    pymysql.install_as_MySQLdb()
 
 
 def empty(alias: str) -> None:

@@ -1,4 +1,4 @@
-"""One test, two databases: a SQLite file and a PostgreSQL server, each empty when the test begins."""
+"""One test, three databases: a SQLite file, a PostgreSQL server and a MariaDB server, each empty when the test begins."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from celeriac.engine.brokers.sql.broker import SQLBroker
-from tests.conformance.conftest import empty, opened, postgres, postgres_alias, sqlite_alias
+from tests.conformance.conftest import empty, mariadb, mariadb_alias, opened, postgres, postgres_alias, sqlite_alias
 
-__all__ = ["postgres", "postgres_alias", "sqlite_alias"]
+__all__ = ["mariadb", "mariadb_alias", "postgres", "postgres_alias", "sqlite_alias"]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
+MARIADB = pytest.param("mariadb", marks=pytest.mark.mariadb)
+
+
+@pytest.fixture(params=["sqlite", POSTGRES, MARIADB])
 def alias(request: pytest.FixtureRequest) -> str:
     """Each database in turn."""
     found: str = request.getfixturevalue(f"{request.param}_alias")

@@ -24,6 +24,7 @@ from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Outcome
 from celeriac.testing.conformance.notifier import woken
 from celeriac.testing.conformance.scenario import PATIENCE, QUEUE, a_child, a_job, claim_one, known, some_jobs, start, state_of
+from celeriac.testing.mariadb import MariaDBServer
 from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
 from tests.conformance.conftest import database, empty, opened
 
@@ -282,7 +283,7 @@ def bare(alias: str, **settings: Any) -> Iterator[list[SQLBroker]]:
 
 def test_missing_tables_are_named_with_the_command_that_makes_them(alias: str, tmp_path: Path) -> None:
     settings = {"ENGINE": SQLITE, "NAME": str(tmp_path / "bare.sqlite3")}
-    if alias == "conformance_postgres":
+    if alias != "conformance_sqlite":
         with connections[alias].cursor() as cursor:
             cursor.execute("drop database if exists bare")
             cursor.execute("create database bare")
@@ -364,21 +365,38 @@ def test_a_push_waits_for_another_process_that_writes(make_alias: MakeAlias, mod
     assert rows(SQLBroker(alias)) == (1, 1)
 
 
+Fragile = tuple[PostgresServer | MariaDBServer, str]
+
+
 @pytest.fixture(scope="module")
-def fragile(django_db_blocker: DjangoDbBlocker) -> Iterator[tuple[PostgresServer, str]]:
+def fragile_postgres(django_db_blocker: DjangoDbBlocker) -> Iterator[Fragile]:
     """A PostgreSQL server that may be stopped, and the alias of its database."""
     if postgres_home() is None:
         pytest.skip(MISSING)
     with PostgresServer() as server:
         params = server.params
         place = {"NAME": params["dbname"], "USER": params["user"], "HOST": params["host"], "PORT": str(params["port"])}
-        with django_db_blocker.unblock(), database("fragile", ENGINE=POSTGRES, **place) as alias:
+        with django_db_blocker.unblock(), database("fragile_postgres", ENGINE=POSTGRES, **place) as alias:
             yield server, alias
 
 
-@pytest.mark.postgres
+@pytest.fixture(scope="module")
+def fragile_mariadb(mariadb: MariaDBServer, django_db_blocker: DjangoDbBlocker) -> Iterator[Fragile]:
+    """The same with MariaDB: the server of all, since it keeps its data."""
+    mariadb.create("fragile")
+    with django_db_blocker.unblock(), database("fragile_mariadb", **mariadb.params, NAME="fragile") as alias:
+        yield mariadb, alias
+
+
+@pytest.fixture(params=[pytest.param("postgres", marks=pytest.mark.postgres), pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def fragile(request: pytest.FixtureRequest) -> Fragile:
+    """Each server in turn."""
+    found: Fragile = request.getfixturevalue(f"fragile_{request.param}")
+    return found
+
+
 def test_a_server_that_is_gone_is_a_typed_error_in_time_and_the_next_push_after_it_returned_works(
-    fragile: tuple[PostgresServer, str],
+    fragile: Fragile,
 ) -> None:
     server, alias = fragile
     empty(alias)
@@ -389,7 +407,7 @@ def test_a_server_that_is_gone_is_a_typed_error_in_time_and_the_next_push_after_
     for broker in brokers:
         for _ in range(2):  # the first meets a broken connection, the second can make none
             begun = time.monotonic()
-            with pytest.raises(BrokerUnavailable, match="The database 'fragile' did not answer"):
+            with pytest.raises(BrokerUnavailable, match=f"The database '{alias}' did not answer"):
                 broker.push([a_job()])
             assert time.monotonic() - begun < 5
     server.start()
@@ -399,8 +417,7 @@ def test_a_server_that_is_gone_is_a_typed_error_in_time_and_the_next_push_after_
     brokers[1].close()
 
 
-@pytest.mark.postgres
-def test_a_transaction_that_lost_its_server_takes_no_job_of_a_new_connection(fragile: tuple[PostgresServer, str]) -> None:
+def test_a_transaction_that_lost_its_server_takes_no_job_of_a_new_connection(fragile: Fragile) -> None:
     server, alias = fragile
     empty(alias)
     broker = SQLBroker(alias)

@@ -58,7 +58,7 @@ class NamedBase(Task[Any, Any]):
 
 def test_the_broker_is_opened_for_its_url() -> None:
     app = Celery("x", broker="memory://", set_as_current=False)
-    assert isinstance(app.broker(), MemoryBroker)
+    assert isinstance(app.broker().clone(), MemoryBroker)
     assert app.broker() is app.broker()
     app.release_thread()
     app.conf.broker_url = "reddis://localhost"

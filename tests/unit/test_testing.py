@@ -130,6 +130,18 @@ def test_a_job_goes_with_the_block_that_is_rolled_back(recorded: Celery) -> None
     assert [outcome.value for outcome in drain()] == [1]
 
 
+@pytest.mark.django_db
+def test_a_queue_elsewhere_follows_the_transactions_of_its_outbox() -> None:
+    app = Celery("tests", broker="redis://nowhere:1", set_as_current=False, config_source={})
+    task = app.task(name="t")(lambda n: n)
+    with override(mode="record", app=app):
+        with pytest.raises(Broken), transaction.atomic():
+            task.delay(1)
+            raise Broken
+        task.delay(2)
+        assert [job.args for job in enqueued(app=app)] == [[2]]
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("mode", ["record", "worker"])
 def test_a_job_is_enqueued_by_the_commit(app: Celery, mode: str) -> None:

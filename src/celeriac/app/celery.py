@@ -18,7 +18,6 @@ from celeriac.control import Control
 from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.clock import Clock, SystemClock
 from celeriac.exceptions import AlwaysEagerIgnored
-from celeriac.outbox import with_outbox
 from celeriac.result import AsyncResult
 
 
@@ -135,6 +134,7 @@ class Celery(Registering):
         url = self.settings.broker_url
         if getattr(local, "url", None) != url or local.pid != os.getpid():
             from celeriac.engine.brokers.factory import connect
+            from celeriac.outbox import with_outbox  # loads Django's database layer
 
             local.broker, local.url, local.pid = with_outbox(self, connect(url)), url, os.getpid()
         return local.broker

@@ -143,7 +143,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "celeriac_attempt",
-                "indexes": [models.Index(models.F("job"), models.F("id"), name="celeriac_attempt_job")],
+                "indexes": [models.Index(fields=["job", "id"], name="celeriac_attempt_job")],
             },
         ),
         migrations.CreateModel(
@@ -156,7 +156,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "celeriac_child",
-                "indexes": [models.Index(models.F("worker"), name="celeriac_child_worker")],
+                "indexes": [models.Index(fields=["worker"], name="celeriac_child_worker")],
             },
         ),
         migrations.CreateModel(
@@ -227,16 +227,15 @@ class Migration(migrations.Migration):
                 "db_table": "celeriac_job",
                 "indexes": [
                     models.Index(
-                        models.F("trouble"),
-                        models.F("number"),
+                        fields=["trouble", "number"],
                         condition=models.Q(("trouble__isnull", False)),
                         name="celeriac_job_trouble",
                     ),
-                    models.Index(models.F("group"), condition=models.Q(("group__isnull", False)), name="celeriac_job_group"),
-                    models.Index(models.F("root"), condition=models.Q(("root__isnull", False)), name="celeriac_job_root"),
+                    models.Index(fields=["group"], condition=models.Q(("group__isnull", False)), name="celeriac_job_group"),
+                    models.Index(fields=["root"], condition=models.Q(("root__isnull", False)), name="celeriac_job_root"),
                 ],
                 "constraints": [
-                    models.UniqueConstraint(models.F("id"), name="celeriac_job_id"),
+                    models.UniqueConstraint(fields=["id"], name="celeriac_job_id"),
                     models.CheckConstraint(
                         condition=models.Q(("priority__gte", -100), ("priority__lte", 100)), name="celeriac_job_priority"
                     ),
@@ -263,14 +262,12 @@ class Migration(migrations.Migration):
                 "db_table": "celeriac_live",
                 "indexes": [
                     models.Index(
-                        models.F("queue"),
-                        models.OrderBy(models.F("priority"), descending=True),
-                        models.F("job"),
+                        fields=["queue", "-priority", "job"],
                         condition=models.Q(("state", "waiting")),
                         name="celeriac_live_ready",
                     ),
-                    models.Index(models.F("run_at"), condition=models.Q(("state", "scheduled")), name="celeriac_live_due"),
-                    models.Index(models.F("child"), condition=models.Q(("state", "running")), name="celeriac_live_held"),
+                    models.Index(fields=["run_at"], condition=models.Q(("state", "scheduled")), name="celeriac_live_due"),
+                    models.Index(fields=["child"], condition=models.Q(("state", "running")), name="celeriac_live_held"),
                 ],
             },
         ),

@@ -71,12 +71,12 @@ class MariaDBServer:
         """The process id, or None while it does not run."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
-    def create(self, database: str) -> None:
-        """Create a database, with the character set that Django's documentation names."""
+    def create(self, database: str, characters: str = "utf8mb4") -> None:
+        """Create a database, with the character set that its tables have by default."""
         client = mariadb_program("mariadb")
         if client is None:
             raise ServerFailed(MISSING)
-        statement = f"create database `{database}` character set utf8mb4"
+        statement = f"create database `{database}` character set {characters}"
         self._run(client, "--no-defaults", f"--socket={self.socket}", "--user=root", f"--execute={statement}")
 
     # -- starting and stopping ---------------------------------------------------------------------------------------------

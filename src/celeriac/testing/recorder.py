@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
-from django.db import connections, transaction
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from celeriac.app import Celery
@@ -19,6 +19,7 @@ from celeriac.engine.brokers.memory import MemoryBroker
 from celeriac.engine.clock import Clock
 from celeriac.engine.errors import CeleriacError
 from celeriac.engine.job import Job
+from celeriac.outbox import is_test_case
 
 
 class MovableClock:
@@ -130,19 +131,16 @@ class SharedBroker(MemoryBroker):
 def queue_connection(app: Celery) -> BaseDatabaseWrapper | None:
     """Return this thread's connection to the database of the project's queue; None where that is in none."""
     url = urlsplit(app.settings.broker_url)
-    alias = url.netloc or "default"
-    if url.scheme != "django" or not django_settings.configured or alias not in connections:
-        return None
-    return connections[alias]
+    return _connection(url.netloc or "default") if url.scheme == "django" else None
 
 
 def open_transaction(app: Celery) -> BaseDatabaseWrapper | None:
-    """Return that connection where a transaction is open on it."""
-    connection = queue_connection(app)
+    """Return this thread's connection with the open transaction that decides over jobs: that of the queue, or of the outbox."""
+    url = urlsplit(app.settings.broker_url)
+    connection = queue_connection(app) if url.scheme == "django" else _connection(app.settings.outbox)
     return connection if connection is not None and connection.in_atomic_block else None
 
 
-def is_test_case(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the outermost transaction is the one that Django's ``TestCase`` rolls back after the test."""
-    blocks: list[transaction.Atomic] = connection.atomic_blocks
-    return bool(blocks) and bool(getattr(blocks[0], "_from_testcase", False))
+def _connection(alias: str | None) -> BaseDatabaseWrapper | None:
+    known = alias is not None and django_settings.configured and alias in connections
+    return connections[alias] if known and alias is not None else None

@@ -20,8 +20,9 @@ from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.executors.threads import ThreadExecutor
 from celeriac.engine.worker.solo import Solo
 from celeriac.local import maybe_evaluate
+from celeriac.outbox import is_test_case
 from celeriac.queues import declared_queues
-from celeriac.testing.recorder import is_test_case, queue_connection
+from celeriac.testing.recorder import open_transaction, queue_connection
 from celeriac.worker import DjangoProject
 
 PATIENCE = 10.0
@@ -170,18 +171,19 @@ class _Connections:
 
 
 def _refuse_unsuitable(app: Celery) -> None:
-    """Raise ``RuntimeError`` where the queue is in a database that a second connection cannot use beside the test's."""
-    connection = queue_connection(app)
-    if connection is None or "broker" in vars(app):
+    """Raise ``RuntimeError`` where a worker could not get at what the test enqueues."""
+    if "broker" in vars(app) or app.settings.broker_url.startswith("memory:"):
         return
-    if is_test_case(connection):
+    transaction = open_transaction(app)
+    if transaction is not None and is_test_case(transaction):
         raise RuntimeError(
-            "A worker sees nothing of what this test enqueues: the test runs in a transaction that is never committed, and the"
-            " queue is in its database. Use a TransactionTestCase, or pytest's transactional_db; or override(mode='worker'),"
-            " whose queue is in memory; or override(mode='record') and drain()."
+            "A worker sees nothing of what this test enqueues: the test runs in a transaction that is never committed, and its"
+            " jobs are part of that. Use a TransactionTestCase, or pytest's transactional_db; or override(mode='worker'), whose"
+            " queue is in memory; or override(mode='record') and drain()."
         )
+    connection = queue_connection(app)
     is_in_memory = getattr(connection, "is_in_memory_db", None)  # SQLite's connections have it
-    if is_in_memory is not None and is_in_memory():
+    if connection is not None and is_in_memory is not None and is_in_memory():
         raise RuntimeError(
             "The test database is SQLite in memory, where a worker and the test lock each other out. Put it in a file:"
             f' DATABASES[{connection.alias!r}]["TEST"] = {{"NAME": BASE_DIR / "test.sqlite3"}}; or use'

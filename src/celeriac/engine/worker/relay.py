@@ -59,13 +59,13 @@ class Relay:
         self._thread.join(PATIENCE)
 
     def _run(self) -> None:
-        pause = EVERY
+        pause = 0.0
         while not self._stopped.wait(pause):
             try:
                 self._relay()
                 pause = EVERY
             except BrokerUnavailable as error:
-                pause = min(2 * pause, LONGEST_BACKOFF)
+                pause = min(2 * pause + EVERY, LONGEST_BACKOFF)
                 logger.warning("%s Trying again in %.0f s; nothing is lost.", error, pause)
         self._leave()
 

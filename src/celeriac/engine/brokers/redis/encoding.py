@@ -46,37 +46,44 @@ def failure_text(failure: Failure) -> bytes:
 
 
 def settled(outcomes: Sequence[Outcome]) -> list[Any]:
-    """Return the arguments of a settle: how many outcomes, the number of each, and of each the rest with its follow-ups."""
-    arguments: list[Any] = [len(outcomes), *[outcome.token.number for outcome in outcomes]]
+    """Return the arguments of a settle: when the last outcome ended, how many there are, and what the script says."""
+    latest = max([outcome.finished for outcome in outcomes])
+    arguments: list[Any] = [repr(latest), len(outcomes), *[outcome.token.number for outcome in outcomes]]
     for outcome in outcomes:
         more = _more(outcome)
-        arguments += _end(outcome, more)
+        arguments += (_kind(outcome, 1 if more else 0), _rest(outcome))
         if more:
+            arguments += more
             arguments += pushed(outcome.follow_ups)
     return arguments
 
 
 def judgement(outcome: Outcome) -> list[Any]:
     """Return the arguments of a verdict: an outcome with its number, and without follow-ups."""
-    return [outcome.token.number, *_end(outcome, _more(outcome))]
+    more = _more(outcome)
+    return [outcome.token.number, _kind(outcome, 1 if more else 0), _rest(outcome), *more]
 
 
 def remembered(job: Job, outcome: Outcome) -> list[Any]:
     """Return the arguments of a job that ran without being enqueued."""
     attempt, progress = (_more(outcome) or ("", ""))[:2]
     attempts = int(outcome.counts)
-    ended = (outcome.state.value, repr(outcome.finished), _rest(outcome))
-    return [job.id, job.queue, job.priority, packed(job), attempts, progress, attempt, *ended]
+    return [
+        job.id, job.queue, job.priority, packed(job), attempts, progress, attempt,
+        repr(outcome.finished), outcome.state.value, _rest(outcome),
+    ]  # fmt: skip
 
 
-def _end(outcome: Outcome, more: tuple[Any, ...]) -> tuple[Any, ...]:
+def _kind(outcome: Outcome, more: int) -> str:
     _, child, delivery = outcome.token
-    kind = f"{delivery} {outcome.state.value} {outcome.counts:d} {1 if more else 0} {child}"
-    return (kind, repr(outcome.finished), _rest(outcome), *more)
+    state = outcome.state
+    if state is State.SCHEDULED and (outcome.run_at is None or outcome.run_at <= outcome.finished):
+        state = State.WAITING  # it is due already
+    return f"{delivery} {state.value} {outcome.counts:d} {more} {child}"
 
 
 def _rest(outcome: Outcome) -> bytes:
-    return packed((outcome.started, outcome.worker, outcome.result))
+    return packed((outcome.started, outcome.finished, outcome.worker, outcome.result))
 
 
 def _more(outcome: Outcome) -> tuple[Any, ...]:
@@ -105,16 +112,21 @@ def claimed_jobs(rows: Sequence[Any], child: str) -> list[Job]:
     if not rows:
         return []
     numbers, claims, records, changes = rows
+    read = {claim: _read_claim(claim) for claim in set(claims)}
     jobs = []
     for number, claim, record in zip(numbers, claims, records, strict=True):
         job = _record(record.partition(b"\n")[2])
-        delivery, attempts, _, queue = claim.split(b" ", 3)
-        job.number, job.child, job.delivery = int(number), child, int(delivery)
-        job.state, job.queue, job.attempts = State.RUNNING, queue.decode(), int(attempts)
+        job.number, job.child, job.state = int(number), child, State.RUNNING
+        job.delivery, job.attempts, _, job.queue = read[claim]
         jobs.append(job)
     for job, (charges, payload) in zip(jobs, changes, strict=False):  # none where nothing has changed
         job.charges, job.payload = int(charges), job.payload if payload is None else payload
     return jobs
+
+
+def _read_claim(claim: bytes) -> tuple[int, int, str, str]:
+    delivery, attempts, child, queue = claim.decode().split(" ", 3)
+    return int(delivery), int(attempts), child, queue
 
 
 def stored_job(row: Sequence[Any]) -> Job:
@@ -128,9 +140,8 @@ def stored_job(row: Sequence[Any]) -> Job:
     if end is not None:
         _ended(job, end)
     elif claim is not None:
-        delivery, attempts, child, queue = claim.decode().split(" ", 3)
-        job.state, job.queue, job.delivery, job.attempts = State.RUNNING, queue, int(delivery), int(attempts)
-        job.child, job.worker, job.started = child, worker.decode() if worker else None, _seconds(changed.get(b"b"))
+        job.state, (job.delivery, job.attempts, job.child, job.queue) = State.RUNNING, _read_claim(claim)
+        job.worker, job.started = worker.decode() if worker else None, _seconds(changed.get(b"b"))
     else:
         job.state = State.WAITING if due is None else State.SCHEDULED
     return job
@@ -151,10 +162,11 @@ def _apply(job: Job, changed: Mapping[bytes, bytes]) -> None:
 
 def _ended(job: Job, end: bytes) -> None:
     head, _, rest = end.partition(b"\n")
-    state, attempts, delivery, finished = head.decode().split(" ")
-    started, worker, result = (None if part is False else part for part in _plain(rest))  # a script packs what is missing so
+    state, attempts, delivery, *later = head.decode().split(" ")
+    # A script packs what is missing as false, and bytes as text.
+    started, finished, worker, result = (None if part is False else part for part in _plain(rest))
     job.state, job.attempts, job.delivery = State(state), int(attempts), int(delivery)
-    job.started, job.finished, job.worker = started, float(finished), worker
+    job.started, job.finished, job.worker = started, float(later[0]) if later else finished, worker
     job.result = result.encode() if isinstance(result, str) else result
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 POLL = 1.0
 """Seconds between looks while waiting for a result, should a wake-up get lost."""
+AT_ONCE = 500
+"""Records that one script deletes: a longer one would keep everybody else waiting."""
 THOUSAND = 1000
 """Numbers of which the server knows how many have a job."""
 PART = 100
@@ -131,11 +133,9 @@ def prune(broker: RedisBroker, ages: Mapping[State, float], limit: int) -> int:
     """Delete up to ``limit`` ended jobs older than their state's age in seconds."""
     gone = 0
     for state, age in ages.items():
-        if state not in TERMINAL or gone >= limit:
-            continue
-        with broker.typed():
-            seconds, micros = broker.client.time()
-            place, until = f"{broker.prefix}ended:{state.value}", f"({seconds + micros / 1e6 - age}"
-            oldest = broker.client.zrange(place, "-inf", until, byscore=True, offset=0, num=limit - gone)
-        gone += broker.call("forget", *oldest) if oldest else 0
+        while state in TERMINAL and (left := min(limit - gone, AT_ONCE)) > 0:
+            deleted = broker.call("prune", state.value, age, left)
+            gone += deleted
+            if deleted < left:
+                break
     return gone

@@ -277,9 +277,10 @@ def is_locked(error: BaseException) -> bool:
 
 
 def code(error: BaseException) -> Any:
-    """Return what the server calls an error: PostgreSQL's SQLSTATE, MySQL's number, None for other errors."""
+    """Return what the server calls an error: MySQL's number, PostgreSQL's SQLSTATE, None for other errors."""
     cause = error.__cause__
-    return getattr(cause, "sqlstate", None) or (cause.args[0] if cause is not None and cause.args else None)
+    first = cause.args[0] if cause is not None and cause.args else None
+    return first if isinstance(first, int) else getattr(cause, "sqlstate", None)
 
 
 def is_conflict(error: BaseException) -> bool:

@@ -28,12 +28,12 @@ AT_ONCE = 500
 
 # What an idle worker asks: no transaction, no lock.
 LOOK = """select exists (select 1 from celeriac_child where id = %s and alive),
-    exists (select 1 from celeriac_live force index (celeriac_live_next) where state = 'waiting' and queue = %s)
+    exists (select 1 from celeriac_live force index (celeriac_live_ready) where state = 'waiting' and queue = %s)
     and not exists (select 1 from celeriac_queue where name = %s and paused)"""
 # As on PostgreSQL: a rescue of this child either waits until this claim is committed, and then sees what it took, or comes
 # first, and then this claim finds the child dead.
 SELF = "select 1 from celeriac_child where id = %s and alive lock in share mode"
-PICK = """select job, delivery, charges from celeriac_live force index (celeriac_live_next)
+PICK = """select job, delivery, charges from celeriac_live force index (celeriac_live_ready)
     where state = 'waiting' and queue = %s order by urgency, job limit %s for update skip locked"""
 TAKE = """update celeriac_live force index (primary) set state = 'running', child = %s, delivery = delivery + 1
     where job in %s"""

@@ -17,16 +17,18 @@ for nth = 3, #ARGV do
 end
 if #taken == 0 then return {} end
 
-local claims, listed, changes = {}, {}, {}
+local claims, listed, changes, usual = {}, {}, {}, {}
 local untouched = call('EXISTS', unpack(keyed('m:', taken))) == 0
 for nth, number in ipairs(taken) do
-  local delivery, attempts = 1, 0
-  if not untouched then
+  local queue = waited[nth]
+  if untouched then
+    usual[queue] = usual[queue] or '1 0 ' .. child .. ' ' .. queue
+    claims[nth] = usual[queue]
+  else
     local changed = call('HMGET', P .. 'm:' .. number, 'd', 'a', 'g', 'pl')
-    delivery, attempts = (tonumber(changed[1]) or 0) + 1, tonumber(changed[2]) or 0
+    claims[nth] = (tonumber(changed[1]) or 0) + 1 .. ' ' .. (changed[2] or 0) .. ' ' .. child .. ' ' .. queue
     changes[nth] = { changed[3] or '0', changed[4] }
   end
-  claims[nth] = delivery .. ' ' .. attempts .. ' ' .. child .. ' ' .. waited[nth]
   listed[2 * nth - 1] = number
   listed[2 * nth] = claims[nth]
 end

@@ -9,7 +9,7 @@
 --   children          the worker of each living child     kids:<worker> its children
 --   workers, leases   who they are, until when            paused        queues
 --   idle:<queue>      children asleep, to be woken        armed         the queues each of them sleeps on
---   ended:<state>     ended jobs, by time                 parked, doomed, waiters   numbers
+--   ended:<state>     when jobs ended, and their numbers  parked, doomed, waiters   numbers
 --   counts            jobs by state and queue             leaders       duties
 --   rates             a task's next free turn and spacing turns:<task>  jobs that have a turn
 --

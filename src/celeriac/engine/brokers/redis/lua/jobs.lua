@@ -1,13 +1,19 @@
 -- What scripts know of jobs, and the steps of a job's life that several of them take. Gathered: new values, claims that end,
 -- what each child no longer holds, and what has ended, by state.
 local values, unclaimed, let_go, endings, dropped = {}, {}, gathering(), gathering(), {}
+local ended_at -- where it is not now
 
 -- The last step of every script that moves jobs.
 local function finish()
   for first = 1, #values, 4000 do call('MSET', unpack(values, first, math.min(first + 3999, #values))) end
   in_parts('HDEL', P .. 'claims', unclaimed)
   for child, numbers in pairs(let_go) do in_parts('SREM', P .. 'h:' .. child, numbers) end
-  for state, list in pairs(endings) do in_parts('ZADD', P .. 'ended:' .. state, list) end
+  for state, numbers in pairs(endings) do
+    for first = 1, #numbers, 100 do
+      local some = table.concat(numbers, ' ', first, math.min(first + 99, #numbers))
+      call('RPUSH', P .. 'ended:' .. state, (ended_at or exact(now())) .. ' ' .. some)
+    end
+  end
   for queue, list in pairs(arrivals) do in_parts('ZADD', P .. 'w:' .. queue, list) end
   write_tallies()
   for queue, list in pairs(arrivals) do wake(queue, #list / 2) end
@@ -63,9 +69,11 @@ local function job_of(number)
   return job
 end
 
+-- What a job ended in: state, attempts, delivery and, where it is not the end of its last attempt, when; then the rest, which no
+-- script reads: started, finished, worker and result in msgpack.
 local function read_end(text)
-  local state, attempts, delivery, finished, after = string.match(text, '^(%a+) (%d+) (%d+) (%S+)\n()')
-  return { state = state, attempts = attempts, delivery = delivery, finished = finished, rest = string.sub(text, after) }
+  local state, attempts, delivery, after = string.match(text, '^(%a+) (%d+) (%d+)[^\n]*\n()')
+  return { state = state, attempts = attempts, delivery = delivery, rest = string.sub(text, after) }
 end
 
 -- The state of a job, and how it ended, if it has; nothing for one that is unknown.
@@ -116,25 +124,23 @@ end
 local function remember(number, index, attempt) call('RPUSH', P .. 'at:' .. number, index .. '\n' .. attempt) end
 local function decided(state, time, failure) return cmsgpack.pack({ state, time, time, false, failure, false }) end
 
--- End a job that is listed nowhere any more. The rest: started, worker and result in msgpack.
-local function end_job(number, state, queue, attempts, delivery, finished, rest)
-  keep(P .. 'o:' .. number, state .. ' ' .. attempts .. ' ' .. delivery .. ' ' .. finished .. '\n' .. rest)
+-- End a job that is listed nowhere any more.
+local function end_job(number, state, queue, head, rest)
+  keep(P .. 'o:' .. number, head .. rest)
   if state == 'parked' then
     call('SADD', P .. 'parked', number)
-    call('HSET', P .. 'm:' .. number, 'a', attempts, 'd', delivery)
   else
     local list = endings[state]
-    list[#list + 1] = finished
     list[#list + 1] = number
   end
   tally(state, queue, 1)
   if exists('waiters') and call('SREM', P .. 'waiters', number) == 1 then call('PUBLISH', P .. 'done:' .. number, '1') end
 end
 
-local NOTHING = cmsgpack.pack({ false, false, false })
 local function cancelled(number, queue, time, rest)
   local changed = call('HMGET', P .. 'm:' .. number, 'a', 'd')
-  end_job(number, 'cancelled', queue, changed[1] or 0, changed[2] or 0, exact(time), rest or NOTHING)
+  local head = 'cancelled ' .. (changed[1] or 0) .. ' ' .. (changed[2] or 0) .. ' ' .. exact(time) .. '\n'
+  end_job(number, 'cancelled', queue, head, rest or cmsgpack.pack({ false, false, false, false }))
 end
 
 local function wait_again(number, queue, priority, from)
@@ -153,8 +159,8 @@ local function let_live(number, claim, attempts)
   return revoked
 end
 
--- An outcome: number, then '<delivery> <state> <counts> <more> <child>', finished and the rest of its end; where there is
--- more: attempt, progress, run_at, payload and queue.
+-- An outcome: number, then '<delivery> <state> <counts> <more> <child>' and the rest of its end; where there is more: attempt,
+-- progress, run_at, payload and queue.
 local kinds = {}
 local function take_kind()
   local text = take()
@@ -172,10 +178,8 @@ local function take_more()
   }
 end
 
-local function send_back(number, claim, attempts, kind, finished, more, time)
+local function send_back(number, claim, attempts, state, more, time)
   local key, run_at, to = P .. 'm:' .. number, more.run_at, more.queue or claim.queue
-  local later = kind.state == 'scheduled' and run_at and run_at > tonumber(finished)
-  local state = later and 'scheduled' or 'waiting'
   local revoked = let_live(number, claim, attempts)
   -- No charges any more: an attempt came to its end, so it is not this job that kills processes.
   call('HSET', key, 'q', to, 'g', 0)
@@ -183,7 +187,7 @@ local function send_back(number, claim, attempts, kind, finished, more, time)
   if more.payload then call('HSET', key, 'pl', more.payload) end
   if revoked then return cancelled(number, to, time) end
   tally(state, to, 1)
-  if later then
+  if state == 'scheduled' then
     schedule(number, run_at, time)
   else
     let_wait(to, job_of(number).priority, number)
@@ -191,28 +195,54 @@ local function send_back(number, claim, attempts, kind, finished, more, time)
 end
 
 local NO_MORE = {}
-local function settle(number, claim, kind, finished, rest, more, time)
-  local attempts = claim.attempts + kind.counts
+local function settle(number, claim, kind, rest, more, time)
   more = more or NO_MORE
-  if more.attempt then remember(number, attempts, more.attempt) end
+  if more.attempt then remember(number, claim.attempts + kind.counts, more.attempt) end
   if more.progress then call('HSET', P .. 'm:' .. number, 'm', more.progress) end
-  if kind.state == 'waiting' or kind.state == 'scheduled' then
-    send_back(number, claim, attempts, kind, finished, more, time)
-  else
-    drop(number, claim)
-    end_job(number, kind.state, claim.queue, attempts, claim.delivery, finished, rest)
+  local state = kind.state
+  if state == 'waiting' or state == 'scheduled' then
+    return send_back(number, claim, claim.attempts + kind.counts, state, more, time)
   end
+  drop(number, claim)
+  if state == 'parked' then call('HSET', P .. 'm:' .. number, 'a', claim.attempts + kind.counts, 'd', claim.delivery) end
+  local head = kind[claim] -- the same for most jobs of a batch
+  if not head then
+    head = state .. ' ' .. claim.attempts + kind.counts .. ' ' .. claim.delivery .. '\n'
+    kind[claim] = head
+  end
+  end_job(number, state, claim.queue, head, rest)
 end
 
 -- Give a held job back to wait; one that somebody cancelled meanwhile ends so, and ``unwanted`` says why.
 local function give_back(number, claim, time, unwanted)
   if let_live(number, claim, claim.attempts) then
     remember(number, claim.attempts, decided('cancelled', time, unwanted))
-    cancelled(number, claim.queue, time, cmsgpack.pack({ time, false, false }))
+    cancelled(number, claim.queue, time, cmsgpack.pack({ time, time, false, false }))
   else
     tally('waiting', claim.queue, 1)
     let_wait(claim.queue, job_of(number).priority, number)
   end
+end
+
+-- Delete the records of those that have ended. Returns how many.
+local function forget(numbers)
+  local gone, keys = 0, {}
+  local records, ends = values_of('j:', numbers), values_of('o:', numbers)
+  for nth, number in ipairs(numbers) do
+    local ended = ends[nth] and not dropped[number] and read_end(ends[nth])
+    if ended and ended.state ~= 'parked' then
+      local job = read_record(records[nth])
+      local queue = call('HGET', P .. 'm:' .. number, 'q') or job.queue
+      gather(keys, keyed('', { 'j:' .. number, 'o:' .. number, 'm:' .. number, 'at:' .. number, 'i:' .. job.id }))
+      if exists('turns:' .. job.task) then call('SREM', P .. 'turns:' .. job.task, number) end
+      tally(ended.state, queue, -1)
+      count_number(number, -1)
+      dropped[number] = true
+      gone = gone + 1
+    end
+  end
+  for first = 1, #keys, 4000 do call('DEL', unpack(keys, first, math.min(first + 3999, #keys))) end
+  return gone
 end
 
 -- Records as they are read: number, record, end, claim, time it is scheduled for, changes, worker that runs it.

@@ -11,7 +11,7 @@ for nth = 1, take_number() do
   begun[take() .. ' ' .. take()] = true
 end
 for nth = 1, take_number() do
-  local verdict = { number = take(), kind = take_kind(), finished = take(), rest = take() }
+  local verdict = { number = take(), kind = take_kind(), rest = take() }
   verdict.more = verdict.kind.more and take_more()
   verdicts[nth] = verdict
 end
@@ -56,14 +56,14 @@ if preparing >= 0 then
   if #missing > 0 then return missing end
 end
 
-local function end_with(number, claim, kind, finished, rest, more)
-  settle(number, claim, kind, finished, rest, more, time)
+local function end_with(number, claim, kind, rest, more)
+  settle(number, claim, kind, rest, more, time)
   if kind.state == 'failed' then push_follow_ups(number) end
 end
 local function ended(number, claim, state, failure, counts)
-  local rest = cmsgpack.pack({ time, false, state == 'failed' and failure })
+  local rest = cmsgpack.pack({ time, time, false, state == 'failed' and failure })
   local more = { attempt = decided(state, time, failure) }
-  end_with(number, claim, { state = state, counts = counts }, exact(time), rest, more)
+  end_with(number, claim, { state = state, counts = counts }, rest, more)
 end
 
 local function take_from_dead(number, claim)
@@ -86,7 +86,7 @@ end
 
 local function end_by_verdict(verdict)
   local claim = holding(verdict.number, verdict.kind.child, verdict.kind.delivery)
-  if claim then end_with(verdict.number, claim, verdict.kind, verdict.finished, verdict.rest, verdict.more) end
+  if claim then end_with(verdict.number, claim, verdict.kind, verdict.rest, verdict.more) end
 end
 
 local function bury_child(child)
