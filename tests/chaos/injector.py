@@ -23,6 +23,8 @@ class Injector:
         self.crew = crew
         self.lease = lease
         self.random = random.Random(seed)
+        self._grown: set[int] = set()
+        self._read = 0
 
     def _record(self, kind: str, pids: Sequence[int]) -> None:
         self.bench.ledger.write("fault", kind, *pids)
@@ -30,6 +32,8 @@ class Injector:
     def kill_child(self) -> int:
         """Kill one child of one worker, whatever it does."""
         time.sleep(self.random.uniform(0.05, 0.25))
+        news, self._read = self.bench.ledger.busy(self._read)
+        self._grown |= news
         children = [pid for worker in self.crew for pid in worker.with_role("child") if self._is_grown(pid)]
         if not children:
             return 0
@@ -40,7 +44,7 @@ class Injector:
 
     def _is_grown(self, pid: int) -> bool:
         """Return whether a child has run a job. Now and then any will do: to kill none but the new-born would end all work."""
-        return self.random.random() < YOUNG_TOO or any(run.pid == pid for run in self.bench.ledger.runs("start"))
+        return self.random.random() < YOUNG_TOO or pid in self._grown
 
     def kill_workers(self) -> int:
         """Kill every process of all workers but the first, at once, and start others in their places.

@@ -95,6 +95,17 @@ class Ledger:
         found = [Run(at, w[0], w[1], _token(w[2:5]), int(w[5])) for at, w in self.read("run")]
         return [run for run in found if what in ("", run.what)]
 
+    def busy(self, offset: int) -> tuple[set[int], int]:
+        """Return the processes that ran bodies since the records up to ``offset``, and the offset of the last record."""
+        try:
+            with (self.folder / "run").open("rb") as file:
+                file.seek(offset)
+                news = file.read()
+        except FileNotFoundError:
+            return set(), offset
+        whole = news[: news.rfind(b"\n") + 1]
+        return {int(line.rsplit(b" ", 1)[1]) for line in whole.splitlines()}, offset + len(whole)
+
     def acks(self) -> list[Ack]:
         """Return what the broker said to settles."""
         return [Ack(at, w[0] == "accepted", w[1], _token(w[2:5])) for at, w in self.read("ack")]
