@@ -5,7 +5,7 @@ VENV := .venv/bin
 CHECKED := src tests tools example $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format chaos bench clean
+.PHONY: help demo services test lint format chaos bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -13,6 +13,9 @@ help: ## List the targets
 demo: ## Run the demo site with a scripted visit (ONCE=1: end after it)
 	@$(PYTHON) tools/environment.py demo
 	@$(VENV)/python -m celeriac demo $(if $(ONCE),--once)
+
+services: ## Find the servers that the tests start, install missing ones with apt where allowed
+	@$(PYTHON) tools/services.py
 
 test: ## Run the tests on every Python and Django found (ARGS="-k name")
 	@$(PYTHON) tools/suite.py $(ARGS)

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from celeriac.testing.mariadb import MariaDBServer
 from celeriac.testing.servers import PostgresServer
+from celeriac.testing.valkey import ValkeyServer
 
 WAL = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-ENGINES = ("sqlite", "postgres")
+ENGINES = ("sqlite", "postgres", "mariadb", "valkey")
 
 
 @contextmanager
@@ -24,6 +26,15 @@ def database(engine: str) -> Iterator[None]:
             options = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": WAL}
             name = str(Path(folder) / "benchmark.sqlite3")
             _announce({"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options})
+            yield
+    elif engine == "valkey":
+        with ValkeyServer() as server, database("sqlite"):
+            os.environ["CELERIAC_BENCHMARK_BROKER"] = server.url()
+            yield
+    elif engine == "mariadb":
+        with MariaDBServer() as server:
+            server.create("benchmark")
+            _announce({**server.params, "HOST": str(server.socket), "PORT": "", "NAME": "benchmark"})
             yield
     else:
         with PostgresServer() as server:

@@ -12,6 +12,7 @@ from django.core.signals import setting_changed
 from django.utils.translation import get_language
 
 from celeriac.engine.translation import of_environment, take_language_from
+from celeriac.schedules.zone import take_zone_from
 
 
 class CeleriacConfig(AppConfig):
@@ -26,6 +27,7 @@ class CeleriacConfig(AppConfig):
         from celeriac.current import current_app
 
         take_language_from(_language)
+        take_zone_from(lambda: current_app().timezone)
         setting_changed.connect(_setting_changed, dispatch_uid="celeriac")
         if find_spec("celeriac.checks") is not None:
             import_module("celeriac.checks").register_all()

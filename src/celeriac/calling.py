@@ -12,6 +12,7 @@ from celeriac import options as opts
 from celeriac import signals
 from celeriac.conf.routes import Router
 from celeriac.engine.codec import encode_payload, plain_headers
+from celeriac.engine.encryption import ARGUMENTS, arguments_of
 from celeriac.engine.ids import new_id
 from celeriac.engine.job import Job, State
 from celeriac.engine.request import iso, running_request
@@ -34,7 +35,7 @@ _EMPTY: dict[str, Any] = {}
 class Plan:
     """What is the same for every plain call of one task, as long as no setting changes."""
 
-    __slots__ = ("base", "dynamic", "priority", "queue", "simple", "version")
+    __slots__ = ("base", "cipher", "dynamic", "priority", "queue", "signer", "simple", "version")
 
     def __init__(self, app: Celery, name: str, task: Task[Any, Any] | None, version: int) -> None:
         opts.text("The task's name", name)
@@ -51,6 +52,9 @@ class Plan:
         self.simple = not self.dynamic and not any(key in self.base for key in ("expires", *_EMBEDDED))
         self.queue = opts.queue_of(self.base, settings)
         self.priority = opts.priority_of(self.base, settings)
+        asked = getattr(task, "encrypt", None)
+        self.cipher = app.cipher if (settings.encrypt if asked is None else asked) else None
+        self.signer = app.signer
 
 
 _OF_TASK = frozenset({"time_limit", "soft_time_limit", "ignore_result"})
@@ -66,11 +70,12 @@ def build_job(
     options: dict[str, Any],
     marks: dict[str, Any] | None = None,
     router: Router | None = None,
+    encrypted: bool = False,
 ) -> Job:
     """Return the job of a call.
 
     ``marks`` travel with the arguments of a follow-up, whose size is not limited: the result of the job before was not either.
-    ``router`` is asked in place of the app's own, where that has functions to ask.
+    ``router`` is asked in place of the app's own, where that has functions to ask. ``encrypted``: so it is in any case.
     Raises ``TypeError`` or ``ValueError`` for arguments and options that cannot be.
     """
     settings = app.settings
@@ -84,6 +89,11 @@ def build_job(
     if request is not None:
         job.parent = job.parent or request.id
         job.root = job.root or request.root_id
+    cipher = app.cipher if encrypted else plan.cipher
+    if cipher is not None:
+        job.payload = cipher.encrypt(job.payload, job.id, ARGUMENTS)
+    if plan.signer is not None:
+        job.payload = plan.signer.sign(job, job.payload, job.queue)
     return job
 
 
@@ -178,7 +188,7 @@ def publish(app: Celery, jobs: Sequence[Job]) -> None:
     """Push jobs, in one round trip, and tell the signals."""
     if signals.before_task_publish.receivers:
         for job in jobs:
-            announce(job)
+            announce(app, job)
     app.broker().push(jobs)
     for job in jobs:
         if job.queue not in app.met_queues:
@@ -186,26 +196,24 @@ def publish(app: Celery, jobs: Sequence[Job]) -> None:
     if signals.after_task_publish.receivers:
         for job in jobs:
             signals.after_task_publish.send(
-                sender=job.task, body=_body(job), exchange="", routing_key=job.queue, headers=message_headers(job)
+                sender=job.task, body=_body(app, job), exchange="", routing_key=job.queue, headers=message_headers(job)
             )
 
 
-def announce(job: Job) -> None:
+def announce(app: Celery, job: Job) -> None:
     """Send ``before_task_publish``. A header that a receiver adds travels with the job, as in Celery."""
     headers = message_headers(job)
     standard = set(headers) - set(job.headers or ())
     signals.before_task_publish.send(
-        sender=job.task, body=_body(job), exchange="", routing_key=job.queue, headers=headers, declare=[], retry_policy={},
+        sender=job.task, body=_body(app, job), exchange="", routing_key=job.queue, headers=headers, declare=[], retry_policy={},
         properties={"correlation_id": job.id, "priority": job.priority},
     )  # fmt: skip
     own = {key: value for key, value in headers.items() if key not in standard}
     job.headers = plain_headers(job.task, own) if own else None
 
 
-def _body(job: Job) -> Any:
-    from celeriac.engine.codec import decode_payload
-
-    args, kwargs, embed = decode_payload(job.payload)
+def _body(app: Celery, job: Job) -> Any:
+    args, kwargs, embed = arguments_of(job, app.cipher)
     return args, kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None, **embed}
 
 

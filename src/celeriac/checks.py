@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register  # noqa: A004 - Django's name
 from django.db import connections
 
 from celeriac.compat.companions import REPLACEMENTS
 from celeriac.conf import Reading
 from celeriac.current import current_app
+from celeriac.engine.brokers.factory import REDIS
 from celeriac.engine.translation import gettext as _
+from celeriac.outbox import no_database
 
+REDIS_CACHES = frozenset({"django.core.cache.backends.redis.RedisCache", "django_redis.cache.RedisCache"})
 TRANSACTION_MODE = (
     '\n\n    "OPTIONS": {\n'
     '        "transaction_mode": "IMMEDIATE",\n'
@@ -71,6 +77,50 @@ def _check_sqlite(alias: str) -> list[CheckMessage]:
     ]
 
 
+def check_outbox(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The outbox of a broker that is not a database is in one of the project's databases."""
+    reading: Reading = current_app().conf.read()
+    alias = reading.settings.outbox
+    if reading.errors or alias is None or alias in connections.databases or reading.settings.broker_url.startswith("django:"):
+        return []
+    return [Error(no_database(alias), id="celeriac.E003")]
+
+
+def check_caches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A cache in the broker's Redis database would erase the queue: its ``clear()`` is FLUSHDB."""
+    reading: Reading = current_app().conf.read()
+    url = reading.settings.broker_url
+    if reading.errors or url.partition(":")[0].lower() not in REDIS:
+        return []
+    try:
+        from celeriac.engine.brokers.redis.address import places  # its driver only where it is used
+    except ModuleNotFoundError:
+        return []  # whoever connects is told what to install
+    return [
+        Error(
+            _("The cache {alias!r} is in the Redis database that keeps the jobs, and its clear() empties it: FLUSHDB.").format(
+                alias=alias
+            ),
+            hint=_("Give CACHES[{alias!r}] another database number in its LOCATION.").format(alias=alias),
+            id="celeriac.E005",
+        )
+        for alias, location in _redis_caches()
+        if places(url) & places(location)
+    ]
+
+
+def _redis_caches() -> Iterator[tuple[str, str]]:
+    """Yield each cache on Redis, with the URL of each of its servers."""
+    for alias, cache in settings.CACHES.items():
+        if cache.get("BACKEND") not in REDIS_CACHES:
+            continue
+        locations = cache.get("LOCATION") or ()
+        urls = re.split("[;,]", locations) if isinstance(locations, str) else locations
+        database = (cache.get("OPTIONS") or {}).get("db")
+        for url in urls:
+            yield alias, url if database is None else f"{url}{'&' if '?' in url else '?'}db={database}"
+
+
 def check_companions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Celery's Django apps may stay in INSTALLED_APPS; each is named with what does its work now."""
     return [
@@ -94,4 +144,6 @@ def register_all() -> None:
     """Register the checks."""
     register(check_settings, "celeriac")
     register(check_database, "celeriac")
+    register(check_outbox, "celeriac")
+    register(check_caches, "celeriac")
     register(check_companions, "celeriac")

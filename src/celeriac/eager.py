@@ -13,6 +13,7 @@ from celeriac.engine.attempt.attempt import Attempt
 from celeriac.engine.attempt.failure import format_traceback
 from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.job import TERMINAL, Job, State
+from celeriac.engine.outcome import Outcome
 from celeriac.result import EagerResult
 from celeriac.transactional import eager_transaction
 
@@ -31,7 +32,7 @@ def run_eagerly(app: Celery, job: Job, propagate: bool) -> EagerResult[Any]:
     runner = app.runner(is_eager=True, transactions=partial(eager_transaction, app.settings.broker_url))
     attempt = attempt_here(runner, job)
     while attempt.state is State.SCHEDULED and job.attempts < MOST_ATTEMPTS:
-        job = _again(job, attempt)
+        job = _again(job, runner.outcome(attempt))
         attempt = attempt_here(runner, job)
     outcome = runner.outcome(attempt)
     if _is_remembered(attempt):
@@ -53,10 +54,10 @@ def _is_remembered(attempt: Attempt) -> bool:
     return not attempt.embed.get("ignore_result", attempt.task.ignore_result)
 
 
-def _again(job: Job, attempt: Attempt) -> Job:
+def _again(job: Job, outcome: Outcome) -> Job:
     job.attempts += 1
-    job.payload = attempt.payload or job.payload
-    job.queue = attempt.queue or job.queue
+    job.payload = outcome.payload or job.payload
+    job.queue = outcome.queue or job.queue
     return job
 
 

@@ -10,6 +10,7 @@ from celeriac.engine.errors import (
     ImproperlyConfigured,
     JobParked,
     MaxRetriesExceededError,
+    MessageRefused,
     NotRegistered,
     OperationalError,
     PayloadTooLarge,
@@ -51,12 +52,44 @@ class QueueNotFound(KeyError):
     """The queue is not one of ``task_queues``."""
 
 
+class ChordError(CeleriacError):
+    """A job in the header of a chord failed. Nothing raises it in this version, which has no chords."""
+
+
+class IncompleteStream(CeleriacError):
+    """A tree of results is not complete yet: one of its jobs has not ended, so what it enqueued is not known."""
+
+
+class InvalidTaskError(CeleriacError):
+    """Celery's name for a message that cannot be read. Nothing raises it: such a job is parked."""
+
+
+class SecurityError(CeleriacError):
+    """Celery's name for a bad signature. Nothing raises it: such a job is parked with ``MessageRefused``."""
+
+
+class BackendError(CeleriacError):
+    """Celery's name for results that cannot be read. Nothing raises it: that is ``BrokerUnavailable`` here."""
+
+
+class AlreadyRegistered(CeleriacError):
+    """Celery's name for a task registered twice. Nothing raises it: ``DuplicateTaskNameWarning`` says so here."""
+
+
 class CeleryWarning(UserWarning):
     """Base of the warnings."""
 
 
 class AlwaysEagerIgnored(CeleryWarning):
     """``send_task`` enqueues, whatever ``task_always_eager`` says."""
+
+
+class CPendingDeprecationWarning(PendingDeprecationWarning):
+    """Celery's name. Nothing sends it."""
+
+
+class CDeprecationWarning(DeprecationWarning):
+    """Celery's name. Nothing sends it."""
 
 
 class DuplicateTaskNameWarning(CeleryWarning):
@@ -72,18 +105,26 @@ class NotInThisVersion(CeleriacError, NotImplementedError):
 
 
 __all__ = [
+    "AlreadyRegistered",
     "AlwaysEagerIgnored",
+    "BackendError",
     "BrokerUnavailable",
+    "CDeprecationWarning",
+    "CPendingDeprecationWarning",
     "CeleriacError",
     "CeleryError",
     "CeleryWarning",
+    "ChordError",
     "DatabaseLocked",
     "DuplicateNodenameWarning",
     "DuplicateTaskNameWarning",
     "Ignore",
     "ImproperlyConfigured",
+    "IncompleteStream",
+    "InvalidTaskError",
     "JobParked",
     "MaxRetriesExceededError",
+    "MessageRefused",
     "NotInThisVersion",
     "NotRegistered",
     "OperationalError",
@@ -93,6 +134,7 @@ __all__ = [
     "ResultNotEncodable",
     "Retry",
     "SchemaMissing",
+    "SecurityError",
     "SoftTimeLimitExceeded",
     "TaskCancelled",
     "TaskError",

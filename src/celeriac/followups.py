@@ -18,8 +18,9 @@ from celeriac.canvas import Signature, signature
 from celeriac.conf.routes import Router
 from celeriac.current import current_app
 from celeriac.engine.attempt.attempt import Attempt
-from celeriac.engine.codec import decode_failure, decode_payload, encode_failure
-from celeriac.engine.errors import UnreadablePayload
+from celeriac.engine.codec import decode_failure, encode_failure
+from celeriac.engine.encryption import arguments_of, is_encrypted
+from celeriac.engine.errors import MessageRefused, UnreadablePayload
 from celeriac.engine.ids import derived_id
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Failure
@@ -49,12 +50,15 @@ def follow_failure(job: Job, failure: Failure) -> tuple[Job, ...]:
     The keeper asks, so no code of the project runs here: all is read from the job's record, and routes that are functions
     are left out.
     """
+    app = current_app()
     try:
-        args, kwargs, embed = decode_payload(job.payload)
-    except UnreadablePayload as error:
+        if app.signer is not None:  # what follows would be signed by us, whoever asks for it
+            app.signer.verify(job, app.clock.wall())
+        args, kwargs, embed = arguments_of(job, app.cipher)
+    except (MessageRefused, UnreadablePayload) as error:
         logger.error("The error callbacks of %s[%s] cannot be read: %s", job.task, job.id, error)
         return ()
-    router = current_app().router.written
+    router = app.router.written
     return _each(job, "errback", embed, lambda linked: _errback(_Ended(job, args, kwargs, failure), linked), router)
 
 
@@ -84,7 +88,7 @@ def _each(
             linked = signature(link)
             built = _job(job, linked, call(linked), derived_id(job.id, f"{kind}-{number}"), router)
             if router is None and signals.before_task_publish.receivers:  # with one we are in the keeper: see above
-                announce(built)
+                announce(current_app(), built)
             jobs.append(built)
         except Exception:
             logger.exception("The %s-%d of %s[%s] cannot be enqueued: %r", kind, number, job.task, job.id, link)
@@ -113,7 +117,8 @@ def _job(job: Job, linked: Signature, call: _Call, id: str, router: Router | Non
     options.setdefault("parent_id", job.id)
     options.setdefault("root_id", job.root or job.id)
     args = [*call.first, *linked.args]
-    return build_job(app, linked.task, app.tasks.get(linked.task), args, linked.kwargs, options, call.marks, router)
+    task, hidden = app.tasks.get(linked.task), app.cipher is not None and is_encrypted(job.payload)
+    return build_job(app, linked.task, task, args, linked.kwargs, options, call.marks, router, encrypted=hidden)
 
 
 def prepare(attempt: Attempt) -> None:

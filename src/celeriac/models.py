@@ -7,7 +7,7 @@ a claim down. While a live row exists, it says where the job is; afterwards the 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -238,6 +238,97 @@ class OutboxJob(models.Model):
 
     class Meta:
         db_table = "celeriac_outbox"
+
+
+class PeriodicTask(models.Model):
+    """A task that is enqueued again and again: when, and with which arguments and options.
+
+    ``kind`` and ``fields`` are the schedule's (``celeriac.schedules.from_dict``). ``declaration`` is what the code said last of
+    an entry that comes from it; what a column says otherwise, somebody changed, and it stays changed (``overrides``). The last
+    seven columns belong to the ticker, and ``save`` leaves them alone: a form that was opened before a tick repeats none.
+    """
+
+    class Origin(models.TextChoices):
+        CODE = "code", _("code")
+        ADMIN = "admin", _("admin")
+
+    class Misfire(models.TextChoices):
+        SKIP = "skip", _("skip")
+        ONCE = "once", _("once")
+        ALL = "all", _("all")
+
+    class Overlap(models.TextChoices):
+        ALLOW = "allow", _("allow")
+        SKIP = "skip", _("skip while running")
+        QUEUE = "queue", _("queue one")
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=MAX_ID, unique=True)
+    kind = models.CharField(max_length=20)
+    fields = models.JSONField(default=dict)
+    time_zone = models.CharField(max_length=63, blank=True, db_default="")
+    task = models.CharField(max_length=MAX_ID)
+    args = models.JSONField(default=list, blank=True)
+    kwargs = models.JSONField(default=dict, blank=True)
+    queue = models.CharField(max_length=MAX_ID, blank=True, db_default="")
+    priority = models.SmallIntegerField(null=True, blank=True)
+    headers = models.JSONField(default=dict, blank=True)
+    # What else a call takes: expires, time_limit, link, ...
+    options = models.JSONField(default=dict, blank=True)
+    start = models.DateTimeField(null=True, blank=True)
+    end = models.DateTimeField(null=True, blank=True)
+    one_off = models.BooleanField(db_default=False)
+    enabled = models.BooleanField(db_default=True)
+    misfire = models.CharField(max_length=10, choices=Misfire, db_default="once")
+    misfire_limit = models.PositiveSmallIntegerField(db_default=10)
+    overlap = models.CharField(max_length=10, choices=Overlap, db_default="allow")
+    jitter = models.FloatField(db_default=0.0)
+    description = models.TextField(default="", blank=True)
+    origin = models.CharField(max_length=10, choices=Origin, db_default="admin")
+    digest = models.CharField(max_length=64, blank=True, db_default="")
+    declaration = models.JSONField(null=True, blank=True)
+    # It was declared in code, and is so no more.
+    retired = models.BooleanField(db_default=False)
+    next_run = models.DateTimeField(null=True, blank=True)
+    held = models.DateTimeField(null=True, blank=True)
+    last_run = models.DateTimeField(null=True, blank=True)
+    last_job = models.CharField(max_length=MAX_ID, null=True, blank=True)
+    total_run_count = models.BigIntegerField(db_default=0)
+    problem = models.TextField(default="", blank=True)
+
+    PLANNED: ClassVar = ("kind", "fields", "time_zone", "task", "args", "kwargs", "start", "end", "one_off", "enabled", "retired")
+    """A change of these has it planned anew."""
+    OF_TICKER: ClassVar = frozenset({"next_run", "held", "last_run", "last_job", "total_run_count", "problem"})
+
+    class Meta:
+        db_table = "celeriac_periodic"
+        verbose_name = _("periodic task")
+        verbose_name_plural = _("periodic tasks")
+        indexes: ClassVar = [models.Index(fields=["enabled", "next_run"], name="celeriac_periodic_due")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What somebody changed of an entry that comes from code, by column."""
+        declared = self.declaration or {}
+        return {name: value for name in declared if (value := getattr(self, name)) != declared[name]}
+
+    def save(self, **options: Any) -> None:
+        """Write what people decide, and have it planned anew where that changes when it runs."""
+        if not self._state.adding and options.get("update_fields") is None:
+            names = {field.name for field in self._meta.concrete_fields if not field.primary_key} - self.OF_TICKER
+            if self._is_changed(options.get("using")):
+                self.next_run = self.held = None
+                self.problem = ""
+                names |= {"next_run", "held", "problem"}
+            options["update_fields"] = names
+        super().save(**options)
+
+    def _is_changed(self, using: str | None) -> bool:
+        rows = PeriodicTask.objects.using(using or self._state.db).filter(pk=self.pk)
+        return rows.values(*self.PLANNED).first() != {name: getattr(self, name) for name in self.PLANNED}
 
 
 class Leader(models.Model):

@@ -7,7 +7,7 @@ in celery.app.routes). None never overrides.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,6 +32,8 @@ IGNORED = frozenset({
 """Options of Celery about transport and looks; they change nothing here."""
 
 WORKFLOW = frozenset({"chain", "chord", "chord_size"})
+LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""Seconds since 1970 that every database can still keep as a date."""
 MAX_NAME = 255
 """Characters of an id, a queue's or a task's name: what every broker keeps."""
 PRIORITIES = range(-100, 101)
@@ -114,12 +116,12 @@ def moment(option: str, value: Any, now: float, settings: Settings) -> float:
     setting ``timezone``.
     """
     if isinstance(value, timedelta):
-        return now + value.total_seconds()
+        value = value.total_seconds()
     if isinstance(value, str):
         value = _parsed(option, value)
     if isinstance(value, datetime):
         return (value.replace(tzinfo=ZoneInfo(settings.timezone)) if value.tzinfo is None else value).timestamp()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -LATEST < value < LATEST - now:
         raise ValueError(
             _("{option} is {value!r}; expected seconds from now, a timedelta, a datetime or its ISO 8601 text.").format(
                 option=option, value=value

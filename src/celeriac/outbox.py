@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
-from django.db import Error, connections
+from django.db import Error, OperationalError, ProgrammingError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic
 
 from celeriac.conf.reading import django_settings
-from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, did_you_mean
+from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, SchemaMissing, did_you_mean
 from celeriac.engine.faults import fault_point
 from celeriac.engine.ids import new_id
 from celeriac.engine.job import Job
@@ -63,7 +63,7 @@ class OutboxBroker:
     def push(self, jobs: Sequence[Job]) -> None:
         """Accept jobs; those of an open transaction count when it commits, and are gone when it rolls back.
 
-        Raises ``ImproperlyConfigured`` for an outbox in a database that there is not.
+        Raises ``ImproperlyConfigured`` for an outbox in a database that there is not, ``SchemaMissing`` for one without tables.
         """
         settings = self._app.settings
         connection = self._transaction(settings.outbox)
@@ -140,10 +140,15 @@ def _rows(alias: str) -> QuerySet[OutboxJob]:
 
 
 def _write(alias: str, broker: str, jobs: Sequence[Job]) -> list[str]:
-    """Write jobs in the caller's transaction. Returns the ids of the rows."""
+    """Write jobs in the caller's transaction. Returns the ids of the rows. Raises ``SchemaMissing``."""
     rows = _rows(alias)
     written = [rows.model(id=new_id(), broker=broker, job=_packed(job)) for job in jobs]
-    rows.bulk_create(written, batch_size=BATCH)
+    try:
+        rows.bulk_create(written, batch_size=BATCH)
+    except (OperationalError, ProgrammingError) as error:
+        if rows.model._meta.db_table in str(error):  # each vendor names the table that is not there
+            raise SchemaMissing(alias) from error
+        raise
     return [row.id for row in written]
 
 

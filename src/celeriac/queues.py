@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from celeriac.conf.reading import django_settings
@@ -21,10 +21,12 @@ logger = logging.getLogger("celeriac.queues")
 
 
 def declared_queues(app: Celery) -> list[str]:
-    """Return every queue the project names: the default one, ``task_queues``, the tasks' own, and the routes'."""
+    """Return every queue the project names: the default one, ``task_queues``, the tasks', the routes', the schedule's."""
     settings = app.settings
     of_tasks = [queue for task in app.registry.values() if (queue := getattr(task, "queue", None))]
-    named = [settings.default_queue, *settings.queues, *of_tasks, *app.router.queues]
+    options = [entry.get("options") or {} for entry in settings.beat_schedule.values() if isinstance(entry, Mapping)]
+    scheduled = [queue for option in options if (queue := option.get("queue"))]
+    named = [settings.default_queue, *settings.queues, *of_tasks, *app.router.queues, *scheduled]
     return list(dict.fromkeys(getattr(queue, "name", queue) for queue in named))
 
 

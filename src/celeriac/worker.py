@@ -13,22 +13,25 @@ import msgspec
 from django.core import checks
 from django.db import connections, reset_queries
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import Error
 
 from celeriac import signals
 from celeriac.app import Celery
+from celeriac.beat.agenda import Agenda, agenda_of
 from celeriac.cli import concurrency, neighbours
 from celeriac.cli.nodename import node_name
 from celeriac.cli.project import find_app, set_up_django
 from celeriac.cli.worker import Flags
 from celeriac.cli.workerlog import set_up_logging
 from celeriac.conf import Settings
+from celeriac.conf.brokers import without_password
 from celeriac.current import current_app
 from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.brokers.base import Unpark
 from celeriac.engine.brokers.factory import connect
 from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, SchemaMissing, did_you_mean
 from celeriac.engine.job import Job, State
-from celeriac.engine.options import HAS_FORK, WorkerOptions
+from celeriac.engine.options import COROUTINES, HAS_FORK, WorkerOptions
 from celeriac.engine.outcome import Failure
 from celeriac.engine.translation import gettext as _
 from celeriac.engine.translation import language
@@ -62,8 +65,11 @@ class DjangoProject:
     def outbox(self) -> Outbox | None:
         return outbox_of(self.app.settings, self.connect())
 
+    def agenda(self) -> Agenda | None:
+        return agenda_of(self.app, self.connect())
+
     def runner(self, **parts: Any) -> AttemptRunner:
-        return self.app.runner(observers=[AttemptLog(self.app.clock)], **parts)
+        return self.app.runner(observers=[AttemptLog(self.app.clock)], queues=self.options.queues, **parts)
 
     def follow_failure(self, job: Job, failure: Failure) -> Sequence[Job]:
         return follow_failure(job, failure)
@@ -103,7 +109,7 @@ def _is_stale(connection: BaseDatabaseWrapper) -> bool:
 # -- finding and importing ----------------------------------------------------------------------------------------------------
 
 
-def load_project(flags: Flags) -> Project:
+def load_project(flags: Flags) -> DjangoProject:
     """Import the project that the flags or the environment name, and return it with the worker's options."""
     for entry in reversed(flags.path):
         if entry not in sys.path:
@@ -146,10 +152,12 @@ def options_for(app: Celery, settings: Settings, flags: Flags) -> WorkerOptions:
     app.conf.update(
         {name: getattr(flags, name) for name in ("time_limit", "soft_time_limit") if getattr(flags, name) is not None}
     )
+    many = concurrency.choose(pool, flags, settings)
     return WorkerOptions(
         name=node_name(flags.hostname),
         pool=pool,
-        concurrency=concurrency.choose(pool, flags, settings),
+        concurrency=many,
+        coroutines=many if pool == "asyncio" else COROUTINES,
         queues=queues_for(app, settings, flags),
         broker=settings.broker_url,
         tasks=sorted(name for name in app.registry if not name.startswith("celery.")),
@@ -205,13 +213,20 @@ def queues_for(app: Celery, settings: Settings, flags: Flags) -> list[str]:
 def describe_broker(url: str) -> str:
     """Return the broker in a few words for the start-up text."""
     if not url.startswith("django://"):
-        return url
+        return without_password(url)
     alias = url.removeprefix("django://").strip("/") or "default"
     connection = connections[alias]
     where = connection.settings_dict["NAME"]
     return _("{url} ({vendor}: {where}; jobs commit with the caller's transaction)").format(
-        url=url, vendor=connection.display_name, where=where
+        url=url, vendor=_vendor(connection), where=where
     )
+
+
+def _vendor(connection: BaseDatabaseWrapper) -> str:
+    try:
+        return connection.display_name
+    except Error:
+        return "MySQL"  # or MariaDB: Django asks the server which, and it does not answer
 
 
 def look_at_broker(app: Celery, options: WorkerOptions) -> None:
@@ -220,6 +235,7 @@ def look_at_broker(app: Celery, options: WorkerOptions) -> None:
     try:
         broker.open()
         resume_parked(app, broker)
+        options.summary += [_("  warning {text}").format(text=text) for text in getattr(broker, "warnings", ())]
         options.summary += neighbours.announced(broker.workers())
     except SchemaMissing:
         raise

@@ -9,7 +9,8 @@ from typing import Any
 from celeriac import signals
 from celeriac.app import Celery
 from celeriac.engine.attempt.failure import ExceptionInfo
-from celeriac.engine.codec import decode_payload
+from celeriac.engine.attempt.hooks import call_failure_hooks
+from celeriac.engine.encryption import arguments_of
 from celeriac.engine.errors import BrokerUnavailable
 from celeriac.engine.job import Job, State
 from celeriac.engine.options import WorkerOptions
@@ -23,6 +24,8 @@ OF_THE_HERALD = (
     signals.task_failure, signals.task_revoked,
 )  # fmt: skip
 """Signals that need a process of their own while the worker runs; there is one only where somebody listens."""
+OF_THE_KILLED = frozenset({"on_failure", "after_return"})
+"""Hooks of a task that are called here for a job whose child was killed over it."""
 SIGKILL = 9
 """How a child ends over one job. (Windows, where no child is killed, has no name for it.)"""
 
@@ -63,8 +66,9 @@ class WorkerSignals:
         signals.celeryd_after_setup.send(sender=instance.hostname, instance=instance, conf=instance.app.conf)
 
     def has_listeners(self) -> bool:
-        """Return whether a herald is needed."""
-        return any(signal.receivers for signal in OF_THE_HERALD)
+        """Return whether a herald is needed: for a receiver, or for a task's own hook."""
+        tasks = self.instance.app.tasks.values()
+        return any(signal.receivers for signal in OF_THE_HERALD) or any(task.overrides & OF_THE_KILLED for task in tasks)
 
     def tell(self, event: str, **about: Any) -> None:
         """Something becomes of the worker: what the engine's herald says."""
@@ -98,7 +102,10 @@ def tell_of_killed(app: Celery, number: int) -> None:
     if job.state is State.CANCELLED:
         signals.task_revoked.send(sender=task, request=Request(job), terminated=True, signum=SIGKILL, expired=False)
     elif job.state is State.FAILED and isinstance(error, BaseException):
-        args, kwargs, _ = decode_payload(job.payload)
+        args, kwargs, _ = arguments_of(job, app.cipher)
+        einfo = ExceptionInfo(error)
+        if task is not None:
+            call_failure_hooks(task, error, (job.id, args, kwargs, einfo))
         signals.task_failure.send(
-            sender=task, task_id=job.id, exception=error, args=args, kwargs=kwargs, traceback=None, einfo=ExceptionInfo(error)
+            sender=task, task_id=job.id, exception=error, args=args, kwargs=kwargs, traceback=None, einfo=einfo
         )

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from celeriac.engine.brokers.base import Cancel
+from celeriac.engine.brokers.redis.broker import RedisBroker
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.codec import encode_payload
 from celeriac.engine.errors import BrokerUnavailable
 from celeriac.engine.job import LIVE, Job, State
-from tests.chaos.database import ALIAS, Settings
+from tests.chaos.database import ALIAS, VALKEY, Settings
 from tests.chaos.ledger import Ledger, wait_for
 from tests.chaos.workers import Crew, WorkerProcess, printed_by
 
@@ -27,14 +28,14 @@ class Bench:
         self.folder = folder
         self.settings = settings
         self.ledger = Ledger(folder)
-        self.store = SQLBroker(ALIAS, private=True)
+        self.store: Any = RedisBroker(settings["NAME"]) if settings["ENGINE"] == VALKEY else SQLBroker(ALIAS, private=True)
         self.crew = Crew(folder, settings)
         self._numbers = itertools.count(1)
 
     @property
     def engine(self) -> str:
         """The name of the database's vendor."""
-        return self.store.dialect.vendor
+        return VALKEY if self.settings["ENGINE"] == VALKEY else str(self.store.dialect.vendor)
 
     def start(self, **options: Any) -> WorkerProcess:
         """Start a worker and wait until it is ready."""
@@ -54,7 +55,7 @@ class Bench:
         self.push_all([job])
         return job.id
 
-    def push_all(self, jobs: Sequence[Job], broker: SQLBroker | None = None) -> list[str]:
+    def push_all(self, jobs: Sequence[Job], broker: Any = None) -> list[str]:
         """Enqueue jobs in one operation, with what the caller intended and learned in the ledger. Returns their ids."""
         for job in jobs:
             self.ledger.write("submit", "intent", job.id)

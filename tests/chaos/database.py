@@ -1,7 +1,9 @@
-"""The database of one run: a SQLite file of its own, or a fresh database on a PostgreSQL server."""
+"""The database of one run: a SQLite file of its own, or a fresh database on a PostgreSQL or MariaDB server."""
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +12,12 @@ from typing import Any
 from django.core.management import call_command
 from django.db import connections
 
+from celeriac.testing.mariadb import MariaDBServer
 from celeriac.testing.servers import PostgresServer
+from celeriac.testing.valkey import ValkeyServer
 
 ALIAS = "chaos"
+VALKEY = "valkey"
 EFFECT_TABLE = "create table effect (id text, number bigint, child text, delivery int)"
 EFFECT = "insert into effect (id, number, child, delivery) values (%s, %s, %s, %s)"
 """What a transactional body leaves behind. No unique constraint: a second effect must be seen, not prevented."""
@@ -46,6 +51,27 @@ def postgres_settings(server: PostgresServer, name: str) -> Settings:
     }
 
 
+def mariadb_settings(server: MariaDBServer, name: str) -> Settings:
+    """Create a database on the server and return its settings."""
+    use_mysql_driver()
+    server.create(name)
+    return {**server.params, "NAME": name}
+
+
+def use_mysql_driver() -> None:
+    """Have Django use mysqlclient or, where that is missing or the environment says so, PyMySQL in its place."""
+    if os.environ.get("CELERIAC_MYSQL_DRIVER") != "pymysql" and importlib.util.find_spec("MySQLdb") is not None:
+        return
+    import pymysql  # one of two drivers
+
+    pymysql.install_as_MySQLdb()
+
+
+def valkey_settings(server: ValkeyServer, namespace: str) -> Settings:
+    """Return where jobs are on a Valkey server, in the form of a database's settings: no Django database is used."""
+    return {"ENGINE": VALKEY, "NAME": server.url(namespace=namespace)}
+
+
 def whole(settings: Settings) -> Settings:
     """Return the settings with every key that Django would fill in."""
     return {
@@ -57,6 +83,9 @@ def whole(settings: Settings) -> Settings:
 @contextmanager
 def known(settings: Settings) -> Iterator[str]:
     """Make the database known to Django in this process, with Celeriac's tables in it. Yields its alias."""
+    if settings["ENGINE"] == VALKEY:
+        yield ALIAS
+        return
     connections.databases[ALIAS] = whole(settings)
     try:
         call_command("migrate", "celeriac", database=ALIAS, verbosity=0)

@@ -57,14 +57,18 @@ class HarnessProject:
         from tests.chaos import tasks  # with Django configured
 
         self.ledger = order.ledger
+        self.database = order.database
         tasks.load_code(self.ledger.folder)
         self.registry = tasks.build(self.ledger)
         self.options = msgspec.convert({"tasks": list(self.registry), **order.options}, WorkerOptions)
 
     def connect(self) -> Any:
-        return witness(self.ledger)
+        return witness(self.ledger, self.database)
 
     def outbox(self) -> None:
+        return None
+
+    def agenda(self) -> None:
         return None
 
     def runner(self, **parts: Any) -> AttemptRunner:
@@ -87,20 +91,23 @@ class HarnessProject:
                 connection.close()
 
 
-def witness(ledger: Ledger) -> Any:
+def witness(ledger: Ledger, database: dict[str, Any]) -> Any:
     """Return a broker that writes down what it answers to settles."""
+    from celeriac.engine.brokers.redis.broker import RedisBroker
     from celeriac.engine.brokers.sql.broker import SQLBroker  # with Django configured
-    from tests.chaos.database import ALIAS
+    from tests.chaos.database import ALIAS, VALKEY
 
-    class Witness(SQLBroker):
+    base: Any = RedisBroker if database["ENGINE"] == VALKEY else SQLBroker
+
+    class Witness(base):
         def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
-            refused = super().settle(outcomes)
+            refused: set[Token] = super().settle(outcomes)
             for outcome in outcomes:
                 word = "refused" if outcome.token in refused else "accepted"
                 ledger.write("ack", word, outcome.state.value, *outcome.token)
             return refused
 
-    return Witness(ALIAS, private=True)
+    return Witness(database["NAME"]) if base is RedisBroker else Witness(ALIAS, private=True)
 
 
 def configure(order: Order) -> None:
@@ -108,9 +115,12 @@ def configure(order: Order) -> None:
     import django
     from django.conf import settings
 
-    from tests.chaos.database import ALIAS, whole
+    from tests.chaos.database import ALIAS, VALKEY, use_mysql_driver, whole
 
-    settings.configure(DATABASES={"default": {}, ALIAS: whole(order.database)}, USE_TZ=True)
+    if order.database["ENGINE"].endswith("mysql"):
+        use_mysql_driver()
+    databases = {} if order.database["ENGINE"] == VALKEY else {ALIAS: whole(order.database)}
+    settings.configure(DATABASES={"default": {}, **databases}, USE_TZ=True)
     django.setup()
 
 

@@ -14,10 +14,11 @@ import msgspec
 
 from celeriac.engine.faults import POINTS
 from celeriac.engine.job import Job, State, Token
+from celeriac.testing.mariadb import MariaDBServer
 from celeriac.testing.servers import PostgresServer
 from tests.chaos.bench import Bench
 from tests.chaos.checker import Checker, Verdict
-from tests.chaos.database import Settings, known, postgres_settings, sqlite_settings
+from tests.chaos.database import Settings, known, mariadb_settings, postgres_settings, sqlite_settings
 from tests.chaos.injector import Injector
 from tests.chaos.ledger import wait_for
 from tests.chaos.load import Load
@@ -50,7 +51,7 @@ class Stage(msgspec.Struct, kw_only=True):
     pool: str
     seed: int
     folder: Path
-    server: PostgresServer | None = None
+    server: PostgresServer | MariaDBServer | None = None
     name: str = ""
 
     def settings(self) -> Settings:
@@ -58,6 +59,8 @@ class Stage(msgspec.Struct, kw_only=True):
         if self.engine == "sqlite":
             return sqlite_settings(self.folder / "jobs.sqlite3")
         assert self.server is not None
+        if isinstance(self.server, MariaDBServer):
+            return mariadb_settings(self.server, self.name)
         return postgres_settings(self.server, self.name)
 
     @contextmanager

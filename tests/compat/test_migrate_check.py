@@ -39,8 +39,6 @@ NAMED: dict[str, list[tuple[str, str, str]]] = {
         ("differs", "polls/tasks.py", "def count"),
     ],
     "djcelery": [
-        ("unsupported", "orders/tasks.py", "def clean_up"),
-        ("unsupported", "shopsite/settings.py", "CELERYBEAT_SCHEDULE ="),
         ("differs", "orders/tasks.py", "def close_orders"),
         ("ignored", "shopsite/settings.py", '"djcelery",'),
         ("ignored", "shopsite/settings.py", '"kombu.transport.django",'),
@@ -48,7 +46,6 @@ NAMED: dict[str, list[tuple[str, str, str]]] = {
         ("ignored", "shopsite/settings.py", "CELERYBEAT_SCHEDULER ="),
     ],
     "database_results": [
-        ("unsupported", "proj/celery.py", "app.conf.beat_schedule ="),
         ("unsupported", "proj/settings.py", '"django_celery_beat",'),
         ("change", "supervisord.conf", "command=celery -A proj worker"),
         ("differs", "proj/settings.py", "CELERY_BROKER_URL ="),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import os
 from collections.abc import Iterator
@@ -19,8 +18,9 @@ from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.testing.mariadb import MISSING as MARIADB_MISSING
 from celeriac.testing.mariadb import MariaDBServer, mariadb_program
 from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
+from tests.chaos.database import use_mysql_driver
 
-TABLES = ("attempt", "idle", "live", "job", "child", "worker", "queue", "leader", "waiter", "rate", "turn")
+TABLES = ("attempt", "idle", "live", "job", "child", "worker", "queue", "leader", "waiter", "rate", "turn", "periodic")
 _numbers = itertools.count(1)
 
 
@@ -93,20 +93,11 @@ def postgres_alias(postgres: PostgresServer, django_db_blocker: DjangoDbBlocker)
 
 @pytest.fixture(scope="module")
 def mariadb_alias(mariadb: MariaDBServer, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """A database on the MariaDB server. Its own character set is the oldest one there is: Celeriac's tables must not take it."""
+    """A database on the MariaDB server, of a character set that Celeriac's tables must not take from it."""
     name = f"conformance_{next(_numbers)}"
     mariadb.create(name, "latin1")
     with django_db_blocker.unblock(), database("conformance_mariadb", **mariadb.params, NAME=name) as alias:
         yield alias
-
-
-def use_mysql_driver() -> None:
-    """Have Django use mysqlclient or, where that is missing or the environment says so, PyMySQL in its place."""
-    if os.environ.get("CELERIAC_MYSQL_DRIVER") != "pymysql" and importlib.util.find_spec("MySQLdb") is not None:
-        return
-    import pymysql  # one of two drivers
-
-    pymysql.install_as_MySQLdb()
 
 
 def empty(alias: str) -> None:

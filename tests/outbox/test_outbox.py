@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +12,12 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from celeriac.app import Celery
+from celeriac.checks import check_outbox
+from celeriac.current import current_app_is
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.brokers.memory import MemoryBroker
 from celeriac.engine.brokers.redis.broker import RedisBroker
-from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured
+from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, SchemaMissing
 from celeriac.engine.job import Job
 from celeriac.models import OutboxJob
 from celeriac.outbox import BATCH, Outbox, OutboxBroker, address, outbox_of, with_outbox
@@ -218,6 +221,33 @@ def test_an_outbox_in_a_database_that_there_is_not_is_refused_at_the_call(app: C
         task.delay(1)
 
 
+def test_a_database_without_the_table_is_answered_with_the_command_that_makes_it(task: Any) -> None:
+    with table_away(), pytest.raises(SchemaMissing, match=r"python manage\.py migrate"), transaction.atomic():
+        task.delay(1)
+
+
+@contextmanager
+def table_away() -> Iterator[None]:
+    rename("celeriac_outbox", "celeriac_outbox_away")
+    try:
+        yield
+    finally:
+        rename("celeriac_outbox_away", "celeriac_outbox")
+
+
+def rename(table: str, name: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"alter table {table} rename to {name}")
+
+
+def test_the_system_checks_name_an_outbox_in_a_database_that_there_is_not(app: Celery) -> None:
+    assert check_outbox(None) == []
+    with current_app_is(app), app.conf.override(outbox="defualt", broker_url="memory://"):
+        [error] = check_outbox(None)
+    assert error.id == "celeriac.E003"
+    assert "Did you mean 'default'?" in error.msg
+
+
 def test_in_memory_a_job_of_a_transaction_is_sent_at_its_commit_and_leaves_no_row(app: Celery) -> None:
     broker = MemoryBroker(app.clock)
     outgoing = with_outbox(app, broker)
@@ -248,11 +278,5 @@ def test_the_address_of_a_broker_holds_no_secret(url: str, shown: str) -> None:
 
 
 def test_a_database_that_cannot_be_read_is_an_outage_like_any_other(outbox: Outbox, redis: RedisBroker) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("alter table celeriac_outbox rename to celeriac_outbox_away")
-    try:
-        with pytest.raises(BrokerUnavailable, match="The outbox in the database 'default' cannot be read"):
-            outbox.send(redis.push)
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("alter table celeriac_outbox_away rename to celeriac_outbox")
+    with table_away(), pytest.raises(BrokerUnavailable, match="The outbox in the database 'default' cannot be read"):
+        outbox.send(redis.push)

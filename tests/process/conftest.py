@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from celeriac.testing.mariadb import MariaDBServer
 from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
 from tests.chaos.bench import Bench
-from tests.chaos.database import Settings, known, postgres_settings, sqlite_settings
-from tests.conformance.conftest import database
+from tests.chaos.database import Settings, known, mariadb_settings, postgres_settings, sqlite_settings
+from tests.conformance.conftest import database, mariadb
 from tests.process.smallsite import ALIAS, OPTIONS, Project
+
+__all__ = ["mariadb"]
 
 _numbers = itertools.count(1)
 
@@ -48,6 +51,14 @@ def a_bench(folder: Path, settings: Settings) -> Iterator[Bench]:
 def sqlite_bench(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Bench]:
     """A bench on a SQLite file."""
     with django_db_blocker.unblock(), a_bench(tmp_path, sqlite_settings(tmp_path / "jobs.sqlite3")) as run:
+        yield run
+
+
+@pytest.fixture
+def mariadb_bench(tmp_path: Path, mariadb: MariaDBServer, django_db_blocker: DjangoDbBlocker) -> Iterator[Bench]:
+    """A bench on a MariaDB database of its own."""
+    settings = mariadb_settings(mariadb, f"process_{next(_numbers)}")
+    with django_db_blocker.unblock(), a_bench(tmp_path, settings) as run:
         yield run
 
 

@@ -98,3 +98,16 @@ def test_a_long_coroutine_does_not_make_the_keeper_take_jobs_from_threads_that_f
         sqlite_bench.all_ended(jobs)
     keys = [run.key for run in sqlite_bench.ledger.runs("start")]
     assert sorted(keys) == sorted(set(keys)), "every job ran once"
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_coroutines_run_by_the_dozen_whatever_the_number_of_threads(sqlite_bench: Bench, pool: str) -> None:
+    sqlite_bench.start(pool=pool, concurrency=2)
+    jobs = sqlite_bench.push_all([sqlite_bench.job("ahold", "dozens") for _ in range(60)])
+    for id in jobs:
+        sqlite_bench.ledger.await_start(id)  # all at once: none ends before the gate opens
+    short = sqlite_bench.push("noop")
+    sqlite_bench.all_ended([short])
+    sqlite_bench.open_gate("dozens")
+    assert {job.state for job in sqlite_bench.all_ended(jobs)} == {State.SUCCEEDED}
+    assert {len(times) for times in starts_of(sqlite_bench, jobs).values()} == {1}

@@ -32,12 +32,7 @@ with transaction.atomic():
 @pytest.fixture
 def broker(valkey: ValkeyServer, site: Project) -> Iterator[RedisBroker]:
     """The project's queue is on the Valkey server, and empty."""
-    site.configure(
-        f"CELERY_BROKER_URL = {valkey.url()!r}",
-        "from celeriac.engine.brokers.factory import SCHEMES",
-        "from celeriac.engine.brokers.redis.broker import RedisBroker",
-        'SCHEMES["unix"] = RedisBroker',
-    )
+    site.configure(f"CELERY_BROKER_URL = {valkey.url()!r}")
     broker = RedisBroker(valkey.url())
     broker.client.flushdb()
     yield broker

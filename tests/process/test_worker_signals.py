@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -215,7 +216,8 @@ def test_a_job_whose_child_is_killed_is_told_of_by_the_herald(site: Project, not
     until(lambda: noted.all("task_failure"), worker)
     revoked = site.push("shop.tasks.sleep", 61)
     until(lambda: noted.all("task_prerun", task_id=revoked), worker)
-    SQLBroker(ALIAS).control(Cancel((revoked,), terminate=True))
+    with closing(SQLBroker(ALIAS)) as broker:
+        broker.control(Cancel((revoked,), terminate=True))
     until(lambda: noted.all("task_revoked"), worker)
     assert worker.stop() == 0, worker.printed()
     herald = noted.one("worker_ready")["pid"]
@@ -223,6 +225,41 @@ def test_a_job_whose_child_is_killed_is_told_of_by_the_herald(site: Project, not
     assert (failure["pid"], failure["sender"], failure["about"]["args"]) == (herald, "shop.tasks.sleep", [60])
     assert failure["named"] == ["args", "einfo", "exception", "kwargs", "task_id", "traceback"]
     assert noted.one("task_revoked", terminated=True, signum=9, expired=False)["pid"] == herald
+
+
+HOOKS = """
+from celeriac import Task
+
+
+class Watched(Task):
+    def on_failure(self, exc, task_id, args, kwargs, einfo):
+        with open("hooks", "a") as ledger:
+            print("on_failure", type(exc).__name__, task_id, args, kwargs, file=ledger)
+
+    def after_return(self, status, retval, task_id, args, kwargs, einfo):
+        with open("hooks", "a") as ledger:
+            print("after_return", status, type(retval).__name__, task_id, file=ledger)
+
+
+@shared_task(base=Watched, time_limit=0.2)
+def oversleep(seconds):
+    import time
+
+    time.sleep(seconds)
+"""
+
+
+def test_the_hooks_of_a_job_that_was_killed_at_its_time_limit_are_called(site: Project) -> None:
+    site.add_tasks(HOOKS)
+    worker = site.worker("-P", "prefork")
+    site.push("shop.tasks.oversleep", 60)
+    hooks = site.folder / "hooks"
+    until(lambda: hooks.exists() and len(hooks.read_text().splitlines()) == 2, worker)
+    first, second = hooks.read_text().splitlines()
+    assert first.startswith("on_failure TimeLimitExceeded ")
+    assert first.endswith(" [60] {}")
+    assert second.startswith("after_return FAILURE TimeLimitExceeded ")
+    assert worker.stop() == 0, worker.printed()
 
 
 def test_without_receivers_there_is_no_herald(site: Project) -> None:

@@ -382,13 +382,16 @@ def fragile_postgres(django_db_blocker: DjangoDbBlocker) -> Iterator[Fragile]:
 
 @pytest.fixture(scope="module")
 def fragile_mariadb(mariadb: MariaDBServer, django_db_blocker: DjangoDbBlocker) -> Iterator[Fragile]:
-    """The same with MariaDB: the server of all, since it keeps its data."""
-    mariadb.create("fragile")
-    with django_db_blocker.unblock(), database("fragile_mariadb", **mariadb.params, NAME="fragile") as alias:
-        yield mariadb, alias
+    """The same with MariaDB. Not the server of all, whose other connections must not break."""
+    with MariaDBServer() as server:
+        server.create("fragile")
+        with django_db_blocker.unblock(), database("fragile_mariadb", **server.params, NAME="fragile") as alias:
+            yield server, alias
 
 
-@pytest.fixture(params=[pytest.param("postgres", marks=pytest.mark.postgres), pytest.param("mariadb", marks=pytest.mark.mariadb)])
+@pytest.fixture(
+    params=[pytest.param("postgres", marks=pytest.mark.postgres), pytest.param("mariadb", marks=pytest.mark.mariadb)]
+)
 def fragile(request: pytest.FixtureRequest) -> Fragile:
     """Each server in turn."""
     found: Fragile = request.getfixturevalue(f"fragile_{request.param}")

@@ -77,7 +77,7 @@ def test_finalizing_happens_once_and_is_told(app: Celery) -> None:
     assert told == ["configure", "configured", "finalized"]
 
 
-def test_a_periodic_task_is_kept_until_schedules_run(app: Celery) -> None:
+def test_a_periodic_task_that_is_added_is_an_entry_of_the_schedule(app: Celery) -> None:
     task = app.task(name="t")(lambda n: n)
     name = app.add_periodic_task(crontab(minute=5), task.s(1), name="five past")
     entry = app.conf.beat_schedule[name]

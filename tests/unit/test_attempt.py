@@ -355,6 +355,7 @@ def test_the_body_sees_its_request_and_nobody_does_afterwards() -> None:
     assert (request.hostname, request.is_eager, request.called_directly) == ("w@h", False, False)
     assert request.get("tenant") == "a"
     assert request.get("nothing", 5) == 5
+    assert (request.shadow, request.stamps, request.replaced_task_nesting) == (None, None, 0)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = request.nothing
     assert current_request.get() is None

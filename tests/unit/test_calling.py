@@ -154,6 +154,8 @@ def test_an_expired_job_ends_revoked_without_running(task: Any, worker: Worker, 
     [
         ({"countdown": "soon"}, ValueError, "countdown is 'soon'"),
         ({"countdown": float("nan")}, ValueError, "countdown is nan"),
+        ({"countdown": 1e30}, ValueError, "countdown is 1e"),
+        ({"expires": -1e30}, ValueError, "expires is -1e"),
         ({"countdown": BERLIN}, ValueError, "is given as eta"),
         ({"eta": 30}, ValueError, "given as countdown"),
         ({"eta": "tomorrow"}, ValueError, "ISO 8601"),

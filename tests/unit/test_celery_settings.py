@@ -190,7 +190,7 @@ def test_a_setting_that_says_what_holds_anyway_is_passed_over_in_silence(name: s
 
 def test_settings_without_effect_for_the_same_reason_share_a_line() -> None:
     [note] = read(CELERY_BROKER_POOL_LIMIT=5, CELERY_BROKER_HEARTBEAT=10).notes
-    assert note.startswith("CELERY_BROKER_POOL_LIMIT, CELERY_BROKER_HEARTBEAT are not used: jobs are kept in the project's")
+    assert note.startswith("CELERY_BROKER_POOL_LIMIT, CELERY_BROKER_HEARTBEAT are not used: the broker's URL")
 
 
 @pytest.mark.parametrize(
@@ -199,11 +199,11 @@ def test_settings_without_effect_for_the_same_reason_share_a_line() -> None:
         ("CELERYD_FORCE_EXECV", True, "forked from a process without threads"),
         ("CELERY_DISABLE_RATE_LIMITS", True, "nothing to turn off"),
         ("CELERY_ENABLE_UTC", False, "times are always kept in UTC"),
-        ("CELERY_BEAT_SCHEDULER", "django_celery_beat.schedulers:DatabaseScheduler", "schedules do not run in this version"),
-        ("CELERYBEAT_SCHEDULER", "djcelery.schedulers.DatabaseScheduler", "schedules do not run in this version"),
+        ("CELERY_BEAT_SCHEDULER", "django_celery_beat.schedulers:DatabaseScheduler", "a table of the project's database"),
+        ("CELERYBEAT_SCHEDULER", "djcelery.schedulers.DatabaseScheduler", "a table of the project's database"),
         ("CELERY_SEND_TASK_ERROR_EMAILS", True, "task_failure"),
         ("CELERYMON_LOG_LEVEL", "INFO", "no events are sent"),
-        ("CELERY_BROKER_TRANSPORT_OPTIONS", {"visibility_timeout": 3600}, "no message broker"),
+        ("CELERY_BROKER_TRANSPORT_OPTIONS", {"visibility_timeout": 3600}, "the broker's URL says"),
     ],
 )
 def test_the_line_says_why(name: str, value: Any, why: str) -> None:
@@ -299,7 +299,29 @@ def test_a_broker_that_is_not_in_this_version_is_the_projects_database_and_that_
     assert f"broker_url {note}" in app.reading().notes
 
 
-@pytest.mark.parametrize(("url", "kept"), [(None, "django://default"), ("django://", "django://"), ("memory://", "memory://")])
+def test_of_several_brokers_of_ours_the_first_is_used_and_that_is_said() -> None:
+    for several in ("redis://:secret@one/0;redis://two/0", ["redis://:secret@one/0", "redis://two/0"]):
+        reading = read(CELERY_BROKER_URL=several)
+        assert reading.settings.broker_url == "redis://:secret@one/0"
+        assert reading.notes == ["CELERY_BROKER_URL: of several brokers only the first is used, redis://one/0."]
+
+
+def test_sentinels_learn_the_name_of_their_master_from_celerys_transport_options() -> None:
+    url = "sentinel://a:26379;sentinel://b:26379/0"
+    reading = read(CELERY_BROKER_URL=url, CELERY_BROKER_TRANSPORT_OPTIONS={"master_name": "jobs"})
+    assert reading.settings.broker_url == f"{url}?sentinel_master=jobs"
+    named = f"{url}?sentinel_master=other"
+    reading = read(CELERY_BROKER_URL=named, CELERY_BROKER_TRANSPORT_OPTIONS={"master_name": "jobs"})
+    assert reading.settings.broker_url == named
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        (None, "django://default"), ("django://", "django://"), ("memory://", "memory://"), ("redis://h/1", "redis://h/1"),
+        ("redis+socket:///tmp/redis.sock", "redis+socket:///tmp/redis.sock"),
+    ],
+)  # fmt: skip
 def test_a_broker_of_ours_is_taken_as_it_is(url: str | None, kept: str) -> None:
     reading = read(CELERY_BROKER_URL=url)
     assert (reading.settings.broker_url, reading.notes, reading.errors) == (kept, [], [])

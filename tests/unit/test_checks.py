@@ -124,3 +124,32 @@ def test_an_unknown_alias_is_an_error_that_names_those_there_are(settings: Any) 
 def test_a_broker_that_is_no_database_is_not_looked_at(settings: Any) -> None:
     settings.CELERY_BROKER_URL = "memory://"
     assert found() == []
+
+
+# -- caches on Redis -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", sorted(checks.REDIS_CACHES))
+@pytest.mark.parametrize(
+    "cache",
+    [
+        {"LOCATION": "redis://localhost:6379/1"},
+        {"LOCATION": ["redis://one", "redis://:pw@127.0.0.1/1"]},
+        {"LOCATION": "redis://localhost", "OPTIONS": {"db": "1"}},
+    ],
+)
+def test_a_cache_in_the_brokers_redis_database_is_an_error(settings: Any, backend: str, cache: dict[str, Any]) -> None:
+    settings.CELERY_BROKER_URL = "redis://:secret@127.0.0.1:6379/1"
+    settings.CACHES = {"default": {"BACKEND": backend, **cache}}
+    message = the_only(Error, "celeriac.E005")
+    assert message.msg.startswith("The cache 'default' is in the Redis database that keeps the jobs, and its clear()")
+    assert "CACHES['default'] another database number" in str(message.hint)
+
+
+def test_a_cache_in_another_redis_database_is_none(settings: Any) -> None:
+    settings.CELERY_BROKER_URL = "redis://localhost/0"
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://localhost:6379/1"},
+        "other": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    }
+    assert found() == []

@@ -102,7 +102,7 @@ def test_a_namespace_is_taken_off() -> None:
         ("CELERY_TASK_TIME_LIMIT", float("inf"), "expected a number of seconds"),
         ("CELERY_TASK_DEFAULT_PRIORITY", 500, "from -100 to 100"),
         ("CELERY_BROKER_URL", "", "a text that is not empty"),
-        ("CELERY_WORKER_POOL", "thread", "Did you mean 'threads'?"),
+        ("CELERY_WORKER_POOL", "thread", "expected one of prefork, processes, threads, solo, asyncio, eventlet, gevent."),
         ("CELERY_TIMEZONE", "Mars/Olympus", "the name of a time zone"),
         ("CELERY_IMPORTS", 5, "a list of names"),
         ("CELERY_TASK_QUEUES", [5], "queue"),
@@ -116,6 +116,10 @@ def test_a_value_that_cannot_be_is_an_error_with_what_is_expected(name: str, val
     assert text in reading.errors[0]
 
 
+def test_a_hint_is_the_end_of_its_sentence() -> None:
+    assert read(CELERY_WORKER_POOL="thread").errors[0].endswith(" Did you mean 'threads'?")
+
+
 def test_settings_that_contradict_each_other_are_errors() -> None:
     assert "never be reached" in read(CELERY_TASK_TIME_LIMIT=5, CELERY_TASK_SOFT_TIME_LIMIT=6).errors[0]
     assert "does not outlive one missed renewal" in read(own={"LEASE": 5, "RENEW_EVERY": 3}).errors[0]
@@ -126,6 +130,8 @@ def test_settings_that_contradict_each_other_are_errors() -> None:
     ("name", "text"),
     [
         ("CELERY_TASK_ALLWAYS_EAGER", "Did you mean 'CELERY_TASK_ALWAYS_EAGER'?"),
+        ("CELERY_BROKER_ULR", "Did you mean 'CELERY_BROKER_URL'?"),
+        ("BROKER_URLS", "Did you mean 'CELERY_BROKER_URL'?"),
         ("CELERY_MAX_PAYLOAD_BYTES", "Did you mean CELERIAC = {'MAX_PAYLOAD_BYTES': ...}?"),
         ("CELERYD_SOMETHING_ELSE_ALTOGETHER", "no effect."),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from celeriac.app import Celery
 from celeriac.engine.job import State
+from celeriac.exceptions import IncompleteStream, NotInThisVersion
 from celeriac.result import AsyncResult
 from celeriac.worker import ages
 from tests.unit.conftest import Worker
@@ -84,3 +85,20 @@ def test_a_result_past_its_age_is_forgotten_and_a_younger_one_is_not(app: Celery
     clock.advance(1000)
     worker.broker.prune({State(state): age for state, age in ages(app.settings).items()}, 100)
     assert (AsyncResult[Any](old.id, app=app).exists(), AsyncResult[Any](young.id, app=app).get()) == (False, 1)
+
+
+def test_the_tree_of_results_is_walked_with_each_ones_parent_and_is_incomplete_while_one_runs(
+    app: Celery, worker: Worker
+) -> None:
+    leaf = app.task(name="leaf")(lambda n: n)
+    root = app.task(name="root")(lambda: [leaf.delay(1).id, leaf.delay(2).id]).delay()
+    with pytest.raises(IncompleteStream, match=root.id):
+        list(root.iterdeps())
+    assert list(root.iterdeps(intermediate=True)) == [(None, root)]
+    worker.run_all()
+    assert list(root.iterdeps()) == [(None, root), *((root, child) for child in root.children)]
+
+
+def test_a_promise_is_refused_with_what_to_use_instead(app: Celery) -> None:
+    with pytest.raises(NotInThisVersion, match="Use link= and link_error="):
+        AsyncResult[Any]("j1", app=app).then(print)

@@ -137,16 +137,16 @@ def test_the_demo_site_has_nothing_to_change() -> None:
 # -- settings --------------------------------------------------------------------------------------------------------------
 
 PICKLES = "There is no pickle"
-NO_SCHEDULES = "Schedules are read and kept but not run"
+NO_SCHEDULERS = "What Celery's schedulers are made of"
 
 
 @pytest.mark.parametrize(
     ("setting", "category", "reason"),
     [
-        ('CELERY_BROKER_URL = "redis://:secret@host:6379/0"', Category.DIFFERS, "does not connect"),
+        ('CELERY_BROKER_URL = "sqs://:secret@host:6379/0"', Category.DIFFERS, "does not connect"),
         ('BROKER_URL = "amqp://guest@localhost"', Category.DIFFERS, "does not connect"),
-        ('CELERY_BROKER_URL = f"redis://{HOST}:6379"', Category.DIFFERS, "does not connect"),
-        ('CELERY_BROKER_URL = os.environ.get("REDIS", "redis://localhost")', Category.DIFFERS, "does not connect"),
+        ('CELERY_BROKER_URL = f"amqp://{HOST}:5672"', Category.DIFFERS, "does not connect"),
+        ('CELERY_BROKER_URL = os.environ.get("RABBIT", "amqp://localhost")', Category.DIFFERS, "does not connect"),
         ('CELERY_BROKER_URL = "carrier-pigeon://x"', Category.UNSUPPORTED, "No broker has such a URL"),
         ('CELERY_RESULT_BACKEND = "django-db"', Category.IGNORED, "kept with their jobs"),
         ('CELERY_RESULT_BACKEND = "redis://localhost"', Category.IGNORED, "kept with their jobs"),
@@ -160,9 +160,8 @@ NO_SCHEDULES = "Schedules are read and kept but not run"
         ("CELERYD_PREFETCH_MULTIPLIER = 1", Category.IGNORED, "nothing to tune"),
         ('CELERY_WORKER_POOL = "gevent"', Category.DIFFERS, "asyncio pool"),
         ("CELERY_RESULT_EXPIRES = 3600", Category.DIFFERS, "14 days"),
-        ('CELERY_BEAT_SCHEDULE = {"x": {"task": "y", "schedule": 30.0}}', Category.UNSUPPORTED, NO_SCHEDULES),
-        ("CELERYBEAT_SCHEDULE = schedules()", Category.UNSUPPORTED, NO_SCHEDULES),
-        ('CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}', Category.IGNORED, "no message broker"),
+        ('CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"', Category.IGNORED, "a table of the"),
+        ('CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}', Category.IGNORED, "broker's URL says"),
         ('CELERY_TASK_DEFAULT_RATE_LIMIT = "10/m"', Category.DIFFERS, "all of them together"),
         ("CELERYD_FORCE_EXECV = True", Category.IGNORED, "forked"),
         ("CELERY_RESULT_EXTENDED = True", Category.IGNORED, "always kept"),
@@ -180,7 +179,7 @@ def test_a_setting_is_named_with_its_line(checked: Checked, setting: str, catego
 
 def test_a_password_is_not_shown(checked: Checked) -> None:
     report = checked(
-        {}, 'CELERY_BROKER_URL = "redis://:secret@h"\nCELERY_REDIS_PASSWORD = "secret"\nBROKER_PASSWORD = "secret"\n'
+        {}, 'CELERY_BROKER_URL = "sqs://:secret@h"\nCELERY_REDIS_PASSWORD = "secret"\nBROKER_PASSWORD = "secret"\n'
     )
     assert len(report.findings) == 3
     assert "secret" not in text(report) + as_json(report)
@@ -194,15 +193,15 @@ def test_acknowledging_before_the_job_runs_is_not_supported_for_all(checked: Che
 @pytest.mark.parametrize(
     ("file", "content", "line"),
     [
-        ("shop/conf/base.py", 'if True:\n    BROKER_URL = "redis://"\n', 2),
-        ("shop/other.py", 'ROOT_URLCONF = "x"\nBROKER_URL = "redis://"\n', 2),
-        ("celeryconfig.py", 'broker_url = "redis://"\n', 1),
-        ("shop/celery.py", 'from celery import Celery\napp = Celery("shop", broker="redis://")\n', 2),
-        ("shop/celery.py", 'from celery import Celery\nc = Celery()\nc.conf.broker_url = "redis://"\n', 3),
-        ("shop/celery.py", 'from celery import Celery\nc = Celery()\nc.conf["broker_url"] = "redis://"\n', 3),
-        ("shop/celery.py", 'from celery import Celery\nc = Celery()\nc.conf.update(\n    broker_url="redis://")\n', 4),
-        ("shop/celery.py", 'from celery import current_app as c\nc.conf.update({"broker_url": "redis://"})\n', 2),
-        ("shop/settings_dev.py", 'class Dev:\n    CELERY_BROKER_URL = "redis://"\n', 2),
+        ("shop/conf/base.py", 'if True:\n    BROKER_URL = "sqs://"\n', 2),
+        ("shop/other.py", 'ROOT_URLCONF = "x"\nBROKER_URL = "sqs://"\n', 2),
+        ("celeryconfig.py", 'broker_url = "sqs://"\n', 1),
+        ("shop/celery.py", 'from celery import Celery\napp = Celery("shop", broker="sqs://")\n', 2),
+        ("shop/celery.py", 'from celery import Celery\nc = Celery()\nc.conf.broker_url = "sqs://"\n', 3),
+        ("shop/celery.py", 'from celery import Celery\nc = Celery()\nc.conf["broker_url"] = "sqs://"\n', 3),
+        ("shop/celery.py", 'from celery import Celery\nc = Celery()\nc.conf.update(\n    broker_url="sqs://")\n', 4),
+        ("shop/celery.py", 'from celery import current_app as c\nc.conf.update({"broker_url": "sqs://"})\n', 2),
+        ("shop/settings_dev.py", 'class Dev:\n    CELERY_BROKER_URL = "sqs://"\n', 2),
     ],
 )  # fmt: skip
 def test_settings_are_found_where_they_are_written(checked: Checked, file: str, content: str, line: int) -> None:
@@ -212,7 +211,7 @@ def test_settings_are_found_where_they_are_written(checked: Checked, file: str, 
 
 def test_settings_are_found_by_the_namespace_of_the_project(checked: Checked) -> None:
     app = 'from celery import Celery\nCelery().config_from_object("django.conf:settings", namespace="JOBS")\n'
-    found = only(checked({"shop/celery.py": app}, 'JOBS_BROKER_URL = "redis://"\nJOBS_OF_THE_COMPANY = 3\n'))
+    found = only(checked({"shop/celery.py": app}, 'JOBS_BROKER_URL = "sqs://"\nJOBS_OF_THE_COMPANY = 3\n'))
     assert (found.file, found.line) == ("shop/settings.py", 4)
 
 
@@ -263,10 +262,10 @@ def test_without_the_one_line_its_place_is_named(checked: Checked) -> None:
         ("from kombu import Connection", "kombu"),
         ("from kombu.serialization import register", "kombu"),
         ("from billiard import Pool", "billiard"),
-        ("from celery.beat import Scheduler", NO_SCHEDULES),
-        ("import redbeat", NO_SCHEDULES),
+        ("from celery.beat import Scheduler", NO_SCHEDULERS),
+        ("import redbeat", NO_SCHEDULERS),
         ("from celery_once import QueueOnce", "machinery"),
-        ("from django_celery_beat.models import PeriodicTask", NO_SCHEDULES),
+        ("from django_celery_beat.models import PeriodicTask", NO_SCHEDULERS),
         ("from django_celery_results.models import TaskResult", "not written"),
         ("from flower.app import Flower", "events are not sent"),
     ],
@@ -278,13 +277,13 @@ def test_an_import_that_cannot_be_served_is_named(checked: Checked, statement: s
 
 
 def test_a_signal_that_is_never_sent_is_named(checked: Checked) -> None:
-    found = only(checked({"shop/x.py": "from celery.signals import (\n    task_failure,\n    beat_init,\n)\n"}))
-    assert (found.category, found.line, found.what) == (Category.DIFFERS, 3, "from celery.signals import beat_init")
+    found = only(checked({"shop/x.py": "from celery.signals import (\n    task_failure,\n    beat_embedded_init,\n)\n"}))
+    assert (found.category, found.line, found.what) == (Category.DIFFERS, 3, "from celery.signals import beat_embedded_init")
 
 
 def test_a_signal_that_is_never_sent_is_named_by_its_module_too(checked: Checked) -> None:
-    found = only(checked({"shop/x.py": "from celery import signals\n\n@signals.beat_init.connect\ndef go(**_): ...\n"}))
-    assert (found.category, found.line, found.what) == (Category.DIFFERS, 3, "signals.beat_init")
+    found = only(checked({"shop/x.py": "from celery import signals\n\n@signals.beat_embedded_init.connect\ndef go(**_): ...\n"}))
+    assert (found.category, found.line, found.what) == (Category.DIFFERS, 3, "signals.beat_embedded_init")
 
 
 def test_the_signals_called_never_sent_are_those() -> None:
@@ -367,19 +366,20 @@ def test_priorities_that_were_written_for_redis_mean_the_opposite(checked: Check
     tasks = "from celery import shared_task\n\n@shared_task(priority=9)\ndef one(): ...\none.apply_async(priority=0)\n"
     settings = 'CELERY_BROKER_URL = "redis://"\nCELERY_TASK_DEFAULT_PRIORITY = 5\n'
     turned = checked({"shop/tasks.py": tasks}, settings + 'CELERIAC = {"REVERSE_PRIORITY": True}\n')
-    assert [f.what for f in turned.findings] == ["CELERY_BROKER_URL = redis://..."]
+    assert turned.findings == ()
     report = checked({"shop/tasks.py": tasks}, settings)
-    assert [f.line for f in report.findings if f.file == "shop/settings.py"] == [4, 5]
+    assert [f.line for f in report.findings if f.file == "shop/settings.py"] == [5]
     assert [(f.line, f.fix) for f in report.findings if f.file == "shop/tasks.py"] == [
         (3, knowledge.PRIORITIES.fix),
         (5, knowledge.PRIORITIES.fix),
     ]
 
 
-def test_a_periodic_task_does_not_run(checked: Checked) -> None:
-    tasks = "from celery.task import periodic_task\n\n@periodic_task(run_every=30)\ndef one(): ...\n"
-    found = only(checked({"shop/tasks.py": tasks}))
-    assert (found.category, found.line, found.reason) == (Category.UNSUPPORTED, 4, knowledge.SCHEDULES.reason)
+def test_periodic_tasks_have_nothing_to_change(checked: Checked) -> None:
+    decorated = "from celery.task import periodic_task\n\n@periodic_task(run_every=30, acks_late=True)\ndef one(): ...\n"
+    added = "from celery import Celery\napp = Celery()\napp.add_periodic_task(30.0, one.s())\n"
+    settings = 'CELERY_BEAT_SCHEDULE = {"x": {"task": "y", "schedule": 30.0}}\n'
+    assert checked({"shop/tasks.py": decorated, "shop/celery.py": added, "shop/more.py": settings}).findings == ()
 
 
 # -- calls -----------------------------------------------------------------------------------------------------------------
@@ -404,7 +404,6 @@ TASKS = (
         ('app.steps["worker"].add(x)', Category.UNSUPPORTED, "no steps"),
         ("app.connection()", Category.UNSUPPORTED, "kombu"),
         ("app.backend.get(1)", Category.UNSUPPORTED, "no other backends"),
-        ("app.add_periodic_task(30.0, one.s())", Category.UNSUPPORTED, NO_SCHEDULES),
         ('Celery(loader="x")', Category.IGNORED, "not used"),
     ],
 )
@@ -489,7 +488,6 @@ def test_a_command_in_several_lines_is_one(checked: Checked) -> None:
 @pytest.mark.parametrize(
     ("line", "category", "reason"),
     [
-        ("beat: celery -A shop beat -l info", Category.UNSUPPORTED, NO_SCHEDULES),
         ("celery -A shop flower --port=5555", Category.UNSUPPORTED, "Flower"),
         ("flower --broker=redis://", Category.UNSUPPORTED, "Flower"),
         ("celery -A shop events", Category.UNSUPPORTED, "no such command"),
@@ -507,9 +505,17 @@ def test_a_pool_of_green_threads_is_named(checked: Checked) -> None:
     assert [f.what for f in report.of(Category.DIFFERS)] == ["celery worker --pool"]
 
 
-def test_a_worker_with_beat_inside_is_both(checked: Checked) -> None:
-    report = checked({"Procfile": "w: celery -A shop worker -B\n"})
-    assert [f.what for f in report.of(Category.UNSUPPORTED)] == ["celery worker -B"]
+def test_a_worker_with_beat_inside_is_a_worker(checked: Checked) -> None:
+    found = only(checked({"Procfile": "w: celery -A shop worker -B\n"}))
+    assert found.fix.startswith("Write instead: celeriac -A shop worker. ")
+
+
+def test_beat_is_not_needed_and_has_a_command_all_the_same(checked: Checked) -> None:
+    found = only(checked({"Procfile": "beat: celery -A shop beat -l info -S django\n"}))
+    assert (found.category, found.fix) == (
+        Category.CHANGE, "Remove the line, or write instead: celeriac -A shop beat -l info.",
+    )  # fmt: skip
+    assert "every worker fires periodic tasks" in found.reason
 
 
 @pytest.mark.parametrize(
@@ -540,10 +546,7 @@ _PARTLY = {"celery", "kombu", "djcelery", "django_celery_beat", "django_celery_r
 
 def test_what_is_called_missing_is_missing() -> None:
     assert [name for name in knowledge.IMPORTS if name not in _PARTLY and supplied(name)] == []
-    assert [name for name in knowledge.APP_ATTRIBUTES if hasattr(Celery, name)] == ["add_periodic_task"]
-    assert importlib.util.find_spec("celeriac.engine.keeper.ticker") is None, (
-        "schedules run now: knowledge.SCHEDULES is out of date"
-    )
+    assert [name for name in knowledge.APP_ATTRIBUTES if hasattr(Celery, name)] == []
 
 
 # -- the command -----------------------------------------------------------------------------------------------------------
@@ -555,7 +558,7 @@ def test_a_file_that_this_python_cannot_read_is_named(checked: Checked) -> None:
 
 
 def test_other_peoples_code_in_the_folder_is_not_read(checked: Checked) -> None:
-    bad = 'CELERY_BROKER_URL = "redis://"\nimport celery.bootsteps\n'
+    bad = 'CELERY_BROKER_URL = "sqs://"\nimport celery.bootsteps\n'
     assert (
         checked(
             {"env/pyvenv.cfg": "", "env/settings.py": bad, "node_modules/settings.py": bad, ".tox/settings.py": bad}

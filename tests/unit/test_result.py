@@ -163,7 +163,7 @@ def test_an_exception_that_wants_other_arguments_is_still_itself_or_at_least_sho
 
 
 def test_exceptions_of_celeriac_come_back_as_themselves() -> None:
-    assert str(failure("celeriac.engine.errors", "TimeLimitExceeded", 5)) == str(TimeLimitExceeded(5))
+    assert str(failure("celeriac.engine.errors", "TimeLimitExceeded", 5)) == str(TimeLimitExceeded(5.0))
     assert isinstance(failure("celeriac.exceptions", "WorkerLostError", message="gone"), WorkerLostError)
     assert "No task is registered as 'x'" in str(failure("celeriac.engine.errors", "NotRegistered", "x"))
 

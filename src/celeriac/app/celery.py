@@ -17,6 +17,7 @@ from celeriac.canvas import Signature, signature
 from celeriac.control import Control
 from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.clock import Clock, SystemClock
+from celeriac.engine.signing import Signer
 from celeriac.exceptions import AlwaysEagerIgnored
 from celeriac.result import AsyncResult
 
@@ -150,11 +151,18 @@ class Celery(Registering):
             connections.close_all()
 
     def runner(self, **parts: Any) -> AttemptRunner:
-        """Return a runner of attempts of this app's tasks, with signals and follow-ups; ``parts`` are the worker's."""
+        """Return a runner of attempts of this app's tasks, with signals and follow-ups; ``parts`` are the worker's.
+
+        ``queues`` among them are those that it takes jobs from.
+        """
         from celeriac.followups import build_follow_ups, prepare
         from celeriac.observer import SignalObserver
 
         observers = [SignalObserver(self.clock), *parts.pop("observers", ())]
+        queues = parts.pop("queues", None)
+        parts["cipher"] = self.cipher
+        if self.settings.signing_keys and not parts.get("is_eager"):  # an eager job has not travelled
+            parts["signer"] = Signer(self.settings.signing_keys, queues)
         return AttemptRunner(self.tasks, self.clock, observers=observers, follow_ups=build_follow_ups, prepare=prepare, **parts)
 
     # -- the rest ----------------------------------------------------------------------------------------------------------
@@ -193,7 +201,7 @@ class Celery(Registering):
     def add_periodic_task(
         self, schedule: Any, sig: Any, args: Any = (), kwargs: Any = None, name: str | None = None, **opts: Any
     ) -> str:
-        """Declare a periodic task. It is kept in ``conf.beat_schedule``; schedules do not run in this version."""
+        """Declare a periodic task: an entry of ``conf.beat_schedule``. Returns its name, by default what calls it."""
         name = name or repr(sig)
         entry = {"schedule": schedule, "task": sig.name, "args": [*args, *sig.args], "kwargs": {**sig.kwargs, **(kwargs or {})}}
         self.conf.beat_schedule = {**self.settings.beat_schedule, name: {**entry, "options": {**sig.options, **opts}}}

@@ -9,6 +9,8 @@ from celeriac import signals
 from celeriac.conf import Conf, Reading, Settings
 from celeriac.conf.reading import Source, django_settings, django_source, source_of
 from celeriac.conf.routes import Router
+from celeriac.engine.encryption import Cipher
+from celeriac.engine.signing import Signer
 from celeriac.engine.translation import gettext as _
 
 
@@ -18,6 +20,8 @@ class Configured:
     def __init__(self, source: tuple[Any, str | None] | None) -> None:
         self._source = source
         self._router: tuple[int, Router] | None = None
+        self._signer: tuple[int, Signer | None] = (-1, None)
+        self._cipher: tuple[int, Cipher | None] = (-1, None)
         self.on_configure = signals.Signal("app.on_configure")
         self.on_after_configure = signals.Signal("app.on_after_configure")
         self.conf = Conf(self._sources, self._configured)
@@ -68,6 +72,24 @@ class Configured:
 
     def _configured(self, settings: Settings) -> None:
         """The settings were read, or one was changed."""
+
+    @property
+    def signer(self) -> Signer | None:
+        """What signs the jobs that this process enqueues; None without ``SIGNING_KEYS``."""
+        version = self.conf.version
+        if self._signer[0] != version:
+            keys = self.settings.signing_keys
+            self._signer = (version, Signer(keys) if keys else None)
+        return self._signer[1]
+
+    @property
+    def cipher(self) -> Cipher | None:
+        """What reads encrypted arguments and results; None without ``ENCRYPTION_KEYS``."""
+        version = self.conf.version
+        if self._cipher[0] != version:
+            keys = self.settings.encryption_keys
+            self._cipher = (version, Cipher(keys) if keys else None)
+        return self._cipher[1]
 
     @property
     def router(self) -> Router:

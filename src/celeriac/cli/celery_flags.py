@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-from celeriac.cli.beat import NO_BEAT
 from celeriac.engine.translation import gettext as _
 
 _SWITCHES = ("--without-gossip", "--without-mingle", "--without-heartbeat", "-E/--task-events", "--disable-prefetch")
@@ -31,9 +30,9 @@ def add_celery_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def explain_celery_flags(options: argparse.Namespace) -> None:
-    """Say in a line each what ``--beat`` and ``--autoscale`` do not do, and take the most of the latter for ``-c``."""
+    """Say in a line each what ``--beat`` and ``--autoscale`` do not change, and take the most of the latter for ``-c``."""
     if options.beat:
-        sys.stderr.write(f"--beat: {_(NO_BEAT)}")
+        sys.stderr.write(_("--beat: every worker fires what is due of the periodic tasks, with and without it.") + "\n")
     if options.autoscale:
         options.concurrency = options.concurrency or options.autoscale
         text = _("--autoscale: the number of slots does not change while a worker runs; there are {n}, as with -c {n}.")

@@ -7,6 +7,7 @@ import logging
 from celeriac.cli.worker import Flags
 from celeriac.conf import Settings
 from celeriac.engine.errors import ImproperlyConfigured
+from celeriac.engine.options import COROUTINES
 from celeriac.engine.worker import capacity
 
 logger = logging.getLogger("celeriac.worker")
@@ -22,6 +23,8 @@ def choose(pool: str, flags: Flags, settings: Settings) -> int:
     asked = flags.concurrency or settings.concurrency
     if flags.running is not None:
         return asked or flags.running
+    if pool == "asyncio":
+        return asked or COROUTINES
     if pool != "prefork":
         return asked or capacity.usable_cpus()
     found = capacity.measure()

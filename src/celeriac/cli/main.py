@@ -13,6 +13,7 @@ from celeriac.cli.as_celery import run_install_as_celery
 from celeriac.cli.beat import run_beat
 from celeriac.cli.demo import run_demo
 from celeriac.cli.migrate import run_migrate
+from celeriac.cli.migrate_broker import run_migrate_broker
 from celeriac.cli.up import run_up
 from celeriac.cli.worker import run_worker
 
@@ -21,6 +22,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "up": run_up,
     "demo": run_demo,
     "migrate": run_migrate,
+    "migrate-broker": run_migrate_broker,
     "beat": run_beat,
     "install-as-celery": run_install_as_celery,
 }

@@ -16,7 +16,8 @@ def on_this_host(workers: Sequence[WorkerInfo]) -> list[WorkerInfo]:
     """Return those that run here, without our own. One that was killed keeps its lease for some seconds: it is not there."""
     ours = (os.getpid(), os.getppid())  # the worker's pid is its master's, and the template that asks is a child of that
     here = socket.gethostname()
-    return [worker for worker in workers if worker.host == here and worker.pid not in ours and lives(worker.pid)]
+    others = [worker for worker in workers if worker.host == here and worker.pid not in ours and worker.pool != "beat"]
+    return [worker for worker in others if lives(worker.pid)]
 
 
 def announced(workers: Sequence[WorkerInfo]) -> list[str]:

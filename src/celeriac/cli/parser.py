@@ -13,6 +13,7 @@ from celeriac.cli.beat import beat_options
 from celeriac.cli.celery_commands import INSTEAD
 from celeriac.cli.celery_flags import add_celery_flags
 from celeriac.cli.migrate import migrate_options
+from celeriac.cli.migrate_broker import migrate_broker_options
 from celeriac.engine.errors import did_you_mean
 from celeriac.engine.options import DEFAULT_POOL, POOLS
 from celeriac.engine.translation import gettext as _
@@ -159,7 +160,8 @@ def build(program: str) -> Parser:
     demo.add_argument("--once", action="store_true", help=_("end after one visit; exit status 0 when every job succeeded"))
     demo.add_argument("--svg", type=Path, metavar="FILE", help=_("also write what was printed to this file, as a picture"))
     migrate_options(commands.add_parser("migrate", help=_("coming from Celery: migrate check")))
-    beat_options(commands.add_parser("beat", help=_("coming from Celery: what there is instead of beat")))
+    migrate_broker_options(commands.add_parser("migrate-broker", help=_("move what waits in one broker to another")))
+    beat_options(commands.add_parser("beat", help=_("fire what is due of the periodic tasks, without running jobs (workers do so too)")))
     install_options(commands.add_parser("install-as-celery", help=_("also answer to the command 'celery'")))
     return parser
 

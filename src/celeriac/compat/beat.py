@@ -1,4 +1,4 @@
-"""celery.beat: the names that programs import. Schedules do not run in this version."""
+"""celery.beat: the names that programs import. An entry may be declared; no scheduler is needed, and none can be replaced."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Scheduler:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise NotInThisVersion(
             _(
-                "{name} cannot run: schedules do not run in this version of Celeriac. Until they do, let cron or a"
-                " systemd timer call the tasks' .delay()."
+                "{name} cannot run: Celeriac has no schedulers to replace. Periodic tasks are rows of the table"
+                " celeriac.models.PeriodicTask, and every worker fires what is due of them."
             ).format(name=type(self).__name__)
         )
 
@@ -60,7 +60,7 @@ class PersistentScheduler(Scheduler):
 
 
 class BeatLazyFunc:
-    """An argument of an entry that is computed when the entry is due."""
+    """An argument of an entry that Celery computes when the entry is due. Here it is computed in the task instead."""
 
     def __init__(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         self._compute = partial(func, *args, **kwargs)

@@ -14,8 +14,8 @@ REPLACEMENTS: Mapping[str, str] = {
         " as they are and are read no more."
     ),
     "django_celery_beat": _(
-        "Schedules do not run in this version of Celeriac. Its tables and the rows in them stay as they are; until schedules"
-        " run, let cron or a systemd timer call the tasks' .delay()."
+        "Celeriac keeps periodic tasks in a table of its own, celeriac.models.PeriodicTask, and its workers fire them. The"
+        " tables of django_celery_beat and the rows in them stay as they are, and nothing runs by them."
     ),
     "django_celery_results": _(
         "Celeriac keeps results with their jobs, in the same database: read them with AsyncResult(id), or as"

@@ -17,7 +17,7 @@ def task(*args: Any, **options: Any) -> Any:
 
 
 def periodic_task(*args: Any, **options: Any) -> Callable[..., Any]:
-    """``@periodic_task(run_every=...)``: a task, declared with its schedule. Schedules do not run in this version."""
+    """``@periodic_task(run_every=...)``: a task, declared with its schedule."""
     schedule = options.pop("run_every")
     relative = options.pop("relative", False)
 

@@ -25,7 +25,12 @@ _STATE = {
     "get_current_worker_task": "celeriac.current:get_current_task",
     "set_default_app": "celeriac.current:set_current_app",
 }
-_CRONTABS = {name: f"celeriac.schedules:{name}" for name in ("crontab", "schedule", "solar", "BaseSchedule", "maybe_schedule")}
+_CRONTABS = {
+    name: f"celeriac.schedules:{name}"
+    for name in (
+        "BaseSchedule", "ParseException", "crontab", "crontab_parser", "maybe_schedule", "schedstate", "schedule", "solar",
+    )
+}  # fmt: skip
 _LOG = {name: f"celeriac.utils.log:{name}" for name in ("get_logger", "get_task_logger", "task_logger", "base_logger")}
 _DECORATORS = {name: f"celeriac.compat.decorators:{name}" for name in ("task", "periodic_task")}
 _UUID = {"uuid": "celeriac", "gen_unique_id": "celeriac:uuid"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from celeriac.engine.brokers.factory import SCHEMES
 from celeriac.engine.translation import gettext as _
@@ -16,6 +17,9 @@ CELERYS = frozenset({
 })  # fmt: skip
 """What the URLs of Celery's brokers begin with."""
 
+SENTINELS = frozenset({"sentinel", "sentinels"})
+"""Their hosts are separated by semicolons. Elsewhere these separate brokers, of which the first is used."""
+
 
 def broker_url(value: Any) -> str:
     """A URL of a broker; the first of several. One that Celery has and this version has not means the project's database."""
@@ -24,8 +28,18 @@ def broker_url(value: Any) -> str:
         return DEFAULT
     if not isinstance(first, str) or not first:
         raise ValueError(_("a text that is not empty"))
-    scheme = first.partition(":")[0].partition("+")[0].lower()
-    return DEFAULT if scheme in CELERYS and scheme not in SCHEMES else first
+    scheme = first.partition(":")[0].lower()
+    if scheme in SCHEMES:
+        return first if scheme in SENTINELS else first.partition(";")[0]
+    return DEFAULT if scheme.partition("+")[0] in CELERYS else first
+
+
+def with_master(url: str, options: Any) -> str:
+    """Return a URL of Sentinels with the name of their master, which Celery has among the options of its transport."""
+    name = options.get("master_name") if isinstance(options, dict) else None
+    if not name or url.partition(":")[0].lower() not in SENTINELS or "sentinel_master=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}sentinel_master={quote(str(name))}"
 
 
 def without_password(url: str) -> str:

@@ -146,6 +146,20 @@ def names(value: Any) -> tuple[str, ...]:
     return found
 
 
+def secrets(value: Any) -> tuple[str, ...]:
+    """Secret keys of 16 characters or more, the one in use first."""
+    expected = _(
+        "a list of secret texts of 16 characters or more. Make one: python -c 'import secrets;"
+        " print(secrets.token_urlsafe(32))'"
+    )
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ValueError(expected)
+    found = tuple(value)
+    if not all(isinstance(key, str) and len(key) >= 16 for key in found):
+        raise ValueError(expected)
+    return found
+
+
 def queue_names(value: Any) -> tuple[str, ...]:
     """Queues as Celery declares them: names, ``kombu.Queue`` objects, or a dict by name. Only the names matter here."""
     if isinstance(value, str | Mapping):

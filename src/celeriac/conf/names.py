@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from celeriac.engine.translation import gettext_noop as _
@@ -56,14 +57,15 @@ _LEASES = _("a job whose process dies runs again at once, and whoever runs a job
 _LATER = _("it has no effect in this version.")
 _JSON = _("arguments and results are JSON.")
 _SIZE = _("what is kept is not compressed; CELERIAC['MAX_PAYLOAD_BYTES'] limits its size.")
-_DATABASE = _("jobs are kept in the project's database, and there is no message broker to connect to.")
-_RESULTS = _("results are kept with their jobs, in the project's database.")
+_DATABASE = _("the broker's URL says all that is needed to connect to it.")
+_RESULTS = _("results are kept with their jobs.")
 _BY_NAME = _("a job goes to its queue by the queue's name alone.")
 _EVENTS = _("no events are sent: the database knows the state of every job.")
 _CONTROL = _("workers are told what to do through the database.")
 _ROOM = _("a worker claims what it has room for, and gives back what waits behind a slow job.")
 _PARTS = _("this is a part of Celery's own worker.")
-_BEAT = _("schedules do not run in this version.")
+_BEAT = _("the schedule is a table of the project's database, and what is due is fired at its time.")
+_MISFIRE = _("each entry says by 'misfire' what becomes of times that nobody was there for.")
 _STOP = _("on TERM a worker always finishes what runs and gives the rest back.")
 _LOG = _("--loglevel and --logfile of the command say it.")
 _MAIL = _("failures are logged and kept; to be told by e-mail, connect to the signal task_failure.")
@@ -145,7 +147,7 @@ UNUSED: Mapping[str, Unused] = {
     "beat_schedule_filename": Unused(None, _BEAT),
     "beat_max_loop_interval": Unused(0, _BEAT),
     "beat_sync_every": Unused(0, _BEAT),
-    "beat_cron_starting_deadline": Unused(None, _BEAT),
+    "beat_cron_starting_deadline": Unused(None, _MISFIRE),
     "beat_enable_remote_control": Unused(False, _BEAT),
     "beat_remote_control_max_tick_age": Unused(None, _BEAT),
     "override_backends": Unused({}, _RESULTS),
@@ -175,7 +177,8 @@ FAMILIES: Mapping[str, str] = {
     "result_backend_": _RESULTS,
     "s3_": _RESULTS,
     "security_": _(
-        "messages are not signed: there is no pickle to protect, and whoever may write to the database may enqueue."
+        "there are no certificates: with CELERIAC['SIGNING_KEYS'] every message is signed by a secret that the project's"
+        " processes share."
     ),
 }
 """What options of transports and of other result backends begin with, and why they have no effect here."""
@@ -225,9 +228,18 @@ PREFIXES: tuple[tuple[str, tuple[str, ...]], ...] = (
 silence, is one of them."""
 
 
+SLIP = 0.88
+"""How like a setting a name must be to be taken for it, misspelled: ``broker_user`` is 0.86 of ``broker_url``."""
+
+
 def is_known(name: str) -> bool:
-    """Return whether Celery has a setting of this lower-case name."""
-    return name in USED or name in UNUSED or name in GONE or name.startswith(tuple(FAMILIES))
+    """Return whether Celery has a setting of this lower-case name.
+
+    What has only the beginning of a family, and is nearly a setting that counts, is a slip: ``broker_ulr``.
+    """
+    if name in USED or name in UNUSED or name in GONE:
+        return True
+    return name.startswith(tuple(FAMILIES)) and not get_close_matches(name, USED, n=1, cutoff=SLIP)
 
 
 def canonical(name: str, namespace: str | None = None) -> str | None:

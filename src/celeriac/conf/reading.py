@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from celeriac.conf import serializers
-from celeriac.conf.brokers import without_password
+from celeriac.conf.brokers import DEFAULT, with_master, without_password
 from celeriac.conf.names import UNUSED, USED, canonical, is_present, why_unused
-from celeriac.conf.settings import DISABLED, FIELDS, Settings, checked, contradictions
+from celeriac.conf.settings import DISABLED, FIELDS, Settings, checked, contradictions, shown
 from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
 from celeriac.engine.translation import gettext as _
 
@@ -50,19 +50,23 @@ class Reading(msgspec.Struct):
         try:
             kept = checked(field, value)
         except ValueError as error:
-            self._mistake(name, value, error)
+            self._mistake(name, shown(field, value), error)
             return
         setattr(self.settings, field, kept)
         if field == "broker_url" and value and kept != value:
             self._note_broker(name, value, kept)
 
     def _mistake(self, name: str, value: Any, error: ValueError) -> None:
-        self.mistakes.append(_("{name} is {value!r}; expected {error}.").format(name=name, value=value, error=error))
+        text = _("{name} is {value!r}; expected {error}.").format(name=name, value=value, error=error)
+        self.mistakes.append(text.removesuffix(".") if text.endswith("?.") else text)
 
     def _note_broker(self, name: str, value: Any, kept: str) -> None:
         asked = without_password(value if isinstance(value, str) else value[0])
-        text = _("{name} ({asked}) is not used: this version keeps jobs in the project's database, {kept}.")
-        note = text.format(name=name, asked=asked, kept=kept)
+        if kept == DEFAULT:
+            text = _("{name} ({asked}) is not used: this version keeps jobs in the project's database, {kept}.")
+        else:
+            text = _("{name}: of several brokers only the first is used, {kept}.")
+        note = text.format(name=name, asked=asked, kept=without_password(kept))
         if note not in self.notes:
             self.notes.append(note)
 
@@ -84,6 +88,7 @@ class Reading(msgspec.Struct):
                 self.extra[known] = value
                 if _is_meant_for_us(name, source):
                     self._take_unused(known, value, name)
+        self.settings.broker_url = with_master(self.settings.broker_url, self.extra.get("broker_transport_options"))
 
     def _take_unused(self, known: str, value: Any, name: str) -> None:
         if known in serializers.SETTINGS:
@@ -142,8 +147,6 @@ class Reading(msgspec.Struct):
                     backend=without_password(named)
                 )
             )
-        if self.settings.beat_schedule:
-            self.notes.append(_("CELERY_BEAT_SCHEDULE is read but not run: schedules come with a later version."))
         if self.settings.acks_late is False:
             self.notes.append(
                 _(

@@ -84,6 +84,14 @@ class Settings(msgspec.Struct, kw_only=True):
     keep_failed: float | None = 14.0
     """Days that jobs which ended otherwise are kept; None for ever."""
 
+    # What is kept from others.
+    signing_keys: tuple[str, ...] = ()
+    """Messages are signed with the first and trusted with any; none: neither."""
+    encryption_keys: tuple[str, ...] = ()
+    """Arguments and results are encrypted with the first and read with any."""
+    encrypt: bool = True
+    """Whether those of tasks that do not say so themselves are; without keys none are."""
+
     # The project.
     timezone: str = "UTC"
     """What times without a zone are in. Default: Django's ``TIME_ZONE``."""
@@ -137,17 +145,32 @@ CHECKS: Mapping[str, Check] = {
     "max_log_bytes": checks.whole(0),
     "result_expires": checks.none_if_zero(checks.seconds()),
     "keep_failed": checks.none_if_zero(checks.seconds()),
+    "signing_keys": checks.secrets,
+    "encryption_keys": checks.secrets,
+    "encrypt": checks.boolean,
     "timezone": checks.time_zone,
     "imports": checks.names,
     "include": checks.names,
     "beat_schedule": checks.mapping,
 }
 FIELDS = tuple(CHECKS)
+SECRET = frozenset({"signing_keys", "encryption_keys"})
+"""Settings whose values are shown to nobody."""
+
+
+class _Hidden:
+    def __repr__(self) -> str:
+        return _("(not shown)")
+
+
+def shown(field: str, value: Any) -> Any:
+    """Return a value as an error may show it."""
+    return _Hidden() if field in SECRET else value
 
 
 def checked(field: str, value: Any) -> Any:
     """Return ``value`` as the field keeps it. Raises ``ValueError`` with what is expected instead."""
-    if field in ("beat_schedule", "queues", "imports", "include") and value is None:
+    if field in ("beat_schedule", "queues", "imports", "include", "signing_keys", "encryption_keys") and value is None:
         value = ()
         if field == "beat_schedule":
             return {}

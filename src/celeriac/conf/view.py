@@ -9,7 +9,7 @@ from typing import Any
 from celeriac.conf import serializers
 from celeriac.conf.names import UNUSED, USED, canonical
 from celeriac.conf.reading import Reading, Source, read_settings
-from celeriac.conf.settings import FIELDS, Settings, checked
+from celeriac.conf.settings import FIELDS, Settings, checked, shown
 from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
 from celeriac.engine.translation import gettext as _
 
@@ -177,7 +177,7 @@ class Conf:
                 serializers.check_serializer(value)
         except ValueError as error:
             raise ImproperlyConfigured(
-                _("{name} is {value!r}; expected {error}.").format(name=name, value=value, error=error)
+                _("{name} is {value!r}; expected {error}.").format(name=name, value=shown(field, value), error=error)
             ) from None
 
     def _apply(self, name: str, value: Any) -> None:

@@ -19,6 +19,7 @@ import msgspec
 
 from celeriac.engine.errors import PayloadTooLarge, ResultNotEncodable, UnreadablePayload
 from celeriac.engine.outcome import Failure
+from celeriac.engine.signing import unsigned
 from celeriac.engine.translation import gettext as _
 from celeriac.engine.translation import gettext_noop
 
@@ -219,9 +220,12 @@ def plain_headers(task: str, headers: Any) -> dict[str, Any]:
 def decode_payload(payload: bytes) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
     """Return ``(args, kwargs, embed)``. Keys of ``embed`` that this version does not know are kept.
 
+    A signature is passed over: who acts on what is read has verified it before.
+
     Raises ``UnreadablePayload``.
     """
     try:
+        payload = unsigned(payload)
         decoded = _decode(payload)
         if b'"__type__"' in payload:
             decoded = _untag(decoded)

@@ -76,6 +76,17 @@ class SchemaMissing(CeleriacError):
         )
 
 
+class MessageRefused(CeleriacError):
+    """A job is not what somebody with a signing key has enqueued. It is parked: kept, and not run."""
+
+    def __init__(self, job: Any, why: str) -> None:
+        super().__init__(
+            _("The message of {task}[{id}] on the queue {queue!r} is refused: {why}").format(
+                task=job.task, id=job.id, queue=job.queue, why=why
+            )
+        )
+
+
 class ChildIsDead(CeleriacError):
     """The broker has declared this child dead and gave its jobs to others. It must stop; its master starts a new one."""
 
@@ -108,7 +119,7 @@ class JobParked(CeleriacError):
 
     def __init__(self, id: str, task: str, reason: str) -> None:
         super().__init__(
-            _("The job {task}[{id}] is parked: {reason} It waits for a person; once the cause is mended, resume it.").format(
+            _("The job {task}[{id}] is parked: {reason} Once the cause is mended: app.control.unpark({id!r}).").format(
                 task=task, id=id, reason=reason
             )
         )
@@ -135,7 +146,8 @@ class TimeLimitExceeded(CeleriacError):
     def __str__(self) -> str:
         if isinstance(self.args[0], str):
             return self.args[0]
-        return _("The job ran past its time limit of {seconds} s and was killed.").format(seconds=self.seconds)
+        seconds = self.seconds if self.seconds is None else f"{self.seconds:g}"
+        return _("The job ran past its time limit of {seconds} s and was killed.").format(seconds=seconds)
 
 
 class SoftTimeLimitExceeded(Exception):

@@ -9,11 +9,13 @@ import msgspec
 POOLS = ("prefork", "threads", "solo", "asyncio")
 HAS_FORK = hasattr(os, "fork")
 """False on Windows: a worker is one process there."""
+COROUTINES = 200
+FEW_THREADS = 20
 DEFAULT_POOL = "prefork" if HAS_FORK else "threads"
 
 
 class WorkerOptions(msgspec.Struct, kw_only=True):
-    """Times in seconds. ``concurrency``: children of prefork; threads or coroutines of the other pools."""
+    """Times in seconds. ``concurrency``: children of prefork, threads of threads, coroutines of asyncio."""
 
     name: str
     pool: str = DEFAULT_POOL
@@ -30,7 +32,7 @@ class WorkerOptions(msgspec.Struct, kw_only=True):
     keep: dict[str, float] = msgspec.field(default_factory=dict)
     """Seconds that ended jobs are kept, by state."""
     max_log_bytes: int = 65_536
-    coroutines: int = 200
+    coroutines: int = COROUTINES
     """How many ``async def`` jobs one child runs at a time."""
     kill_after: float = 5.0
     """How long a thread or a coroutine may take to obey before its process is killed."""
@@ -40,6 +42,11 @@ class WorkerOptions(msgspec.Struct, kw_only=True):
     """What the project's texts are shown in, for the processes that do not know Django."""
     summary: list[str] = msgspec.field(default_factory=list)
     """Lines of the start-up text that only the project knows."""
+
+    @property
+    def threads(self) -> int:
+        """How many sync jobs a child runs at a time in a pool of threads; in asyncio they are the exception."""
+        return min(self.concurrency, FEW_THREADS) if self.pool == "asyncio" else self.concurrency
 
     @property
     def processes(self) -> int:

@@ -13,6 +13,17 @@ current_request: ContextVar[Request | None] = ContextVar("celeriac_request", def
 """The request of the attempt that runs in this thread or coroutine. Set by the attempt, the eager call and the direct call."""
 
 
+_EMPTY = {
+    "logfile": None, "loglevel": None, "origin": None, "replaced_task_nesting": 0, "shadow": None,
+    "stamped_headers": None, "stamps": None,
+}  # fmt: skip
+"""What Celery's ``Context`` has besides, as it is there where nobody has set it."""
+
+PERIODIC = "periodic_task_name"
+NOMINAL = "nominal"
+"""Marks, in what travels with the arguments, of a tick: its periodic task, and the time for which it was planned."""
+
+
 class Request:
     """One attempt, seen from inside the task. The attributes are those of Celery's ``Context`` (celery.app.task).
 
@@ -132,6 +143,17 @@ class Request:
         }
 
     @property
+    def properties(self) -> dict[str, Any]:
+        """What AMQP would call so; of a tick also the name of its periodic task and its nominal time, ISO 8601 in UTC."""
+        found: dict[str, Any] = {"correlation_id": self.id, "priority": self.job.priority if self.job is not None else 0}
+        return found | {key: self.embed[key] for key in (PERIODIC, NOMINAL) if key in self.embed}
+
+    @property
+    def periodic_task_name(self) -> str | None:
+        """The name of the periodic task that this is a tick of."""
+        return self.embed.get(PERIODIC)
+
+    @property
     def correlation_id(self) -> str | None:
         """The same as ``id``."""
         return self.id
@@ -212,6 +234,8 @@ class Request:
         headers = self.headers if not name.startswith("_") else None
         if headers and name in headers:
             return headers[name]
+        if name in _EMPTY:
+            return _EMPTY[name]
         raise AttributeError(
             _("The request of {task} has no attribute {name!r}, and no header of that name.").format(
                 task=self.task or "no task", name=name

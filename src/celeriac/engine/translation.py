@@ -23,6 +23,7 @@ TRADITIONAL = frozenset({"hant", "hk", "mo", "tw"})
 """Where Chinese is written with the characters that our Chinese texts do not use."""
 
 Language = Callable[[], str]
+Text = Callable[[str], str]
 
 
 def of_environment() -> str:
@@ -52,6 +53,11 @@ def gettext(message: str) -> str:
     if not message:
         return message  # a catalogue keeps its own description under the empty text
     return _catalogue(catalogue_name(_language())).gettext(message)
+
+
+def gettext_in(language: str | None) -> Text:
+    """Return what translates into ``language``; without one, into the language of the moment."""
+    return _catalogue(catalogue_name(_language() if language is None else language)).gettext
 
 
 def gettext_noop(message: str) -> str:

@@ -106,8 +106,8 @@ class CallReader:
 
 
 def _runs(attribute: str) -> bool:
-    """Return whether a Celery object of ours has this, and it does what it says."""
-    return hasattr(Celery, attribute) and knowledge.APP_ATTRIBUTES[attribute] is not knowledge.SCHEDULES
+    """Return whether a Celery object of ours has this."""
+    return hasattr(Celery, attribute)
 
 
 def judge(option: str, value: object) -> Advice | None:

@@ -120,14 +120,15 @@ def _of_command(file: str, line: int, command: Command) -> Iterator[Finding]:
     if command.subcommand == "worker":
         if not command.managed:
             yield found(_with(knowledge.STARTS_A_WORKER, replacement(command)), file, line, what)
-        if "-B" in command.words or "--beat" in command.words:
-            yield found(knowledge.STARTS_BEAT, file, line, f"{what} -B")
         if not set(OTHER_POOLS[:2]).isdisjoint(word.rpartition("=")[2].removeprefix("-P") for word in command.words):
             yield found(knowledge.ODD_POOL, file, line, f"{what} --pool")
     elif command.subcommand == "multi":
         yield found(_with(knowledge.STARTS_MANY, replacement(command)), file, line, what)
-    elif command.subcommand in ("beat", "flower"):
-        yield found(knowledge.STARTS_BEAT if command.subcommand == "beat" else knowledge.STARTS_FLOWER, file, line, what)
+    elif command.subcommand == "flower":
+        yield found(knowledge.STARTS_FLOWER, file, line, what)
+    elif command.subcommand == "beat":
+        if not command.managed:
+            yield found(_with(knowledge.STARTS_BEAT, replacement(command)), file, line, what)
     elif command.subcommand in _ours().keys() - _OTHERS:
         yield found(_with(knowledge.STARTS_A_WORKER, replacement(command)), file, line, what)
     else:

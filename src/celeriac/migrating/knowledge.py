@@ -24,8 +24,8 @@ WORKFLOWS = Advice(
 )
 SCHEDULES = Advice(
     UNSUPPORTED,
-    "Schedules are read and kept but not run in this version.",
-    "Let cron or a systemd timer enqueue what is due, by a management command that calls .delay().",
+    "What Celery's schedulers are made of is not here: periodic tasks are a table, and every worker fires what is due.",
+    "Declare them in CELERY_BEAT_SCHEDULE, or make them rows of celeriac.models.PeriodicTask.",
 )
 PICKLE = Advice(
     UNSUPPORTED,
@@ -100,7 +100,7 @@ SETTINGS: Mapping[str, tuple[Rule, ...]] = {
             nowhere,
             Advice(
                 UNSUPPORTED,
-                f"No broker has such a URL; this version's are {' and '.join(f'{scheme}://' for scheme in sorted(SCHEMES))}.",
+                f"No broker has such a URL; this version's are {', '.join(f'{scheme}://' for scheme in sorted(SCHEMES) if '+' not in scheme)}.",
                 "Remove the setting, or write django://default.",
             ),
         ),
@@ -173,7 +173,6 @@ SETTINGS: Mapping[str, tuple[Rule, ...]] = {
             ),
         ),
     ),
-    "beat_schedule": (Rule(truthy, SCHEDULES),),
     "task_default_rate_limit": (Rule(truthy, RATES),),
 }
 """By Celery's present name. The rest is in ``celeriac.conf.names``."""
@@ -242,7 +241,7 @@ INERT: Mapping[str, Advice] = {"celery.beat": SCHEDULES}
 """Modules whose names are there, so that a project can be imported, and do nothing."""
 
 NEVER_SENT = frozenset({
-    "beat_embedded_init", "beat_init", "eventlet_pool_apply", "eventlet_pool_postshutdown", "eventlet_pool_preshutdown",
+    "beat_embedded_init", "eventlet_pool_apply", "eventlet_pool_postshutdown", "eventlet_pool_preshutdown",
     "eventlet_pool_started", "task_sent", "user_preload_options", "worker_before_create_process",
 })  # fmt: skip
 """Signals of Celery that exist here and are never sent."""
@@ -298,7 +297,6 @@ APP_ATTRIBUTES: Mapping[str, Advice] = {
     "Worker": INTERNAL,
     "WorkController": INTERNAL,
     "Beat": SCHEDULES,
-    "add_periodic_task": SCHEDULES,
 }
 """What may be asked of a Celery object."""
 
@@ -315,7 +313,11 @@ STARTS_A_WORKER = Advice(
     "The command celery starts Celery's worker, where that is still installed.",
     "Write instead: {command}. Or give Celeriac that name, once for all: celeriac install-as-celery.",
 )
-STARTS_BEAT = SCHEDULES
+STARTS_BEAT = Advice(
+    CHANGE,
+    "The command celery starts Celery's beat, where that is still installed. None is needed: every worker fires periodic tasks.",
+    "Remove the line, or write instead: {command}.",
+)
 STARTS_FLOWER = Advice(UNSUPPORTED, "Flower shows Celery's events, and none are sent.", "Remove the line.")
 OTHER_COMMAND = Advice(UNSUPPORTED, "Celeriac has no such command in this version.", "Remove the line.")
 STARTS_MANY = Advice(CHANGE, "There is no celery multi: one service runs one worker.", "Write instead: {command}.")

@@ -52,7 +52,7 @@ def nowhere(value: Any) -> bool:
 
 def other_backend(value: Any) -> bool:
     """A place for results that is not the one they are kept in."""
-    return isinstance(value, str) and bool(value) and value not in DISABLED and value.partition(":")[0] not in SCHEMES
+    return isinstance(value, str) and bool(value) and value not in DISABLED and not value.startswith("django:")
 
 
 def advice_for(rules: tuple[Rule, ...], value: Any) -> Advice | None:

@@ -79,8 +79,6 @@ def _of_task(task: Declared, settings: SettingsReader) -> Iterator[Finding]:
             advice = knowledge.PRIORITIES
         if advice is not None and advice.reason:
             yield found(advice, task.module.file, node.lineno, f"{name}= of the task {task.node.name}")
-    if task.decorator.endswith("periodic_task"):
-        yield found(knowledge.SCHEDULES, task.module.file, task.node.lineno, f"@periodic_task {task.node.name}")
 
 
 def judge(option: str, value: object) -> Advice | None:

@@ -51,6 +51,63 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="PeriodicTask",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=255, unique=True)),
+                ("kind", models.CharField(max_length=20)),
+                ("fields", models.JSONField(default=dict)),
+                ("time_zone", models.CharField(blank=True, db_default="", max_length=63)),
+                ("task", models.CharField(max_length=255)),
+                ("args", models.JSONField(blank=True, default=list)),
+                ("kwargs", models.JSONField(blank=True, default=dict)),
+                ("queue", models.CharField(blank=True, db_default="", max_length=255)),
+                ("priority", models.SmallIntegerField(blank=True, null=True)),
+                ("headers", models.JSONField(blank=True, default=dict)),
+                ("options", models.JSONField(blank=True, default=dict)),
+                ("start", models.DateTimeField(blank=True, null=True)),
+                ("end", models.DateTimeField(blank=True, null=True)),
+                ("one_off", models.BooleanField(db_default=False)),
+                ("enabled", models.BooleanField(db_default=True)),
+                (
+                    "misfire",
+                    models.CharField(
+                        choices=[("skip", "skip"), ("once", "once"), ("all", "all")], db_default="once", max_length=10
+                    ),
+                ),
+                ("misfire_limit", models.PositiveSmallIntegerField(db_default=10)),
+                (
+                    "overlap",
+                    models.CharField(
+                        choices=[("allow", "allow"), ("skip", "skip while running"), ("queue", "queue one")],
+                        db_default="allow",
+                        max_length=10,
+                    ),
+                ),
+                ("jitter", models.FloatField(db_default=0.0)),
+                ("description", models.TextField(blank=True, default="")),
+                (
+                    "origin",
+                    models.CharField(choices=[("code", "code"), ("admin", "admin")], db_default="admin", max_length=10),
+                ),
+                ("digest", models.CharField(blank=True, db_default="", max_length=64)),
+                ("declaration", models.JSONField(blank=True, null=True)),
+                ("retired", models.BooleanField(db_default=False)),
+                ("next_run", models.DateTimeField(blank=True, null=True)),
+                ("held", models.DateTimeField(blank=True, null=True)),
+                ("last_run", models.DateTimeField(blank=True, null=True)),
+                ("last_job", models.CharField(blank=True, max_length=255, null=True)),
+                ("total_run_count", models.BigIntegerField(db_default=0)),
+                ("problem", models.TextField(blank=True, default="")),
+            ],
+            options={
+                "verbose_name": "periodic task",
+                "verbose_name_plural": "periodic tasks",
+                "db_table": "celeriac_periodic",
+                "indexes": [models.Index(fields=["enabled", "next_run"], name="celeriac_periodic_due")],
+            },
+        ),
+        migrations.CreateModel(
             name="Queue",
             fields=[
                 ("name", models.CharField(max_length=255, primary_key=True, serialize=False)),

@@ -4,14 +4,14 @@ from typing import Any
 
 from django.db import migrations
 
-TABLES = ("job", "live", "attempt", "worker", "child", "idle", "waiter", "queue", "rate", "turn", "leader")
-
 # The state comes first where others have a partial index. Claims read in the order of urgency: MariaDB before 10.8 has no
-# descending index, and would sort, and lock, all that waits.
+# descending index, and would sort, and lock, all that waits. Only what is scheduled has a due_at, so that a claim does not
+# move its row in that index, too.
 LIVE = """alter table celeriac_live
     drop index celeriac_live_ready, drop index celeriac_live_due,
     add column urgency smallint generated always as (-priority) stored,
-    add index celeriac_live_ready (state, queue, urgency, job), add index celeriac_live_due (state, run_at)"""
+    add column due_at datetime(6) generated always as (if(state = 'scheduled', run_at, null)) stored,
+    add index celeriac_live_ready (state, queue, urgency, job), add index celeriac_live_due (due_at)"""
 
 
 def tune(apps: Any, schema_editor: Any) -> None:
@@ -20,8 +20,9 @@ def tune(apps: Any, schema_editor: Any) -> None:
     if connection.vendor != "mysql":
         return
     collation = "utf8mb4_nopad_bin" if connection.mysql_is_mariadb else "utf8mb4_0900_bin"
-    for table in TABLES:
-        schema_editor.execute(f"alter table celeriac_{table} engine = InnoDB, convert to character set utf8mb4 collate {collation}")
+    for model in apps.get_app_config("celeriac").get_models():
+        table = model._meta.db_table
+        schema_editor.execute(f"alter table {table} engine = InnoDB, convert to character set utf8mb4 collate {collation}")
     schema_editor.execute(LIVE)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, NoReturn, TypeVar, overload
 
 from celeriac import states
 from celeriac.engine.brokers.base import Cancel
@@ -12,7 +13,7 @@ from celeriac.engine.errors import JobParked
 from celeriac.engine.errors import TimeoutError as ResultTimeout
 from celeriac.engine.job import TERMINAL, Job, State
 from celeriac.engine.translation import gettext as _
-from celeriac.exceptions import NotInThisVersion
+from celeriac.exceptions import IncompleteStream, NotInThisVersion
 from celeriac.result.joining import assert_will_not_block
 from celeriac.result.record import Recorded
 
@@ -168,6 +169,26 @@ class AsyncResult(ResultBase, Recorded, Generic[R]):
         yield self, self.get(**kwargs)
         for child in self.children:
             yield from child.collect(intermediate, **kwargs)
+
+    def iterdeps(self, intermediate: bool = False) -> Iterator[tuple[AsyncResult[Any] | None, AsyncResult[Any]]]:
+        """Yield (parent, result) of this job, those it enqueued, and so on.
+
+        Raises ``IncompleteStream`` at a job that has not ended, unless ``intermediate``.
+        """
+        waiting: deque[tuple[AsyncResult[Any] | None, AsyncResult[Any]]] = deque([(None, self)])
+        while waiting:
+            parent, node = waiting.popleft()
+            yield parent, node
+            if node.ready():
+                waiting.extend((node, child) for child in node.children)
+            elif not intermediate:
+                raise IncompleteStream(f"{node!r} has not ended, so what it enqueued is not known yet.")
+
+    def then(self, callback: Any, on_error: Any = None, weak: bool = False) -> NoReturn:
+        """Celery's promise, which runs in the process that waits: refused, with what to use instead."""
+        raise NotInThisVersion(
+            _("AsyncResult.then() is not supported: who would be called back may be gone by then. Use link= and link_error=.")
+        )
 
     def get_leaf(self) -> Any:
         """Return the value of the last of the jobs that follow from this one."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from celeriac import states
 from celeriac.current import current_app
-from celeriac.engine.codec import decode_failure, decode_payload, decode_result, untagged
+from celeriac.engine.codec import decode_failure, untagged
+from celeriac.engine.encryption import arguments_of, result_of
 from celeriac.engine.errors import CeleriacError, TaskRevokedError, UnreadablePayload
 from celeriac.engine.job import TERMINAL, Job, State, celery_name
 from celeriac.engine.outcome import Attempt, Failure
@@ -83,13 +84,15 @@ class Recorded:
     def _result_of(self, job: Job) -> Any:
         state = self._state_of(job)
         if job.state is State.SUCCEEDED and state == states.SUCCESS:
-            return decode_result(job.result) if job.result is not None else None
+            return result_of(job, self.app.cipher)
         if job.state is State.FAILED:
             return exception_from(decode_failure(job.result)) if job.result is not None else CeleriacError("The job failed.")
         if job.state in (State.CANCELLED, State.EXPIRED):
             return TaskRevokedError("expired" if job.state is State.EXPIRED else self._why("revoked"))
         if state == states.RETRY:
             return self._last_error()
+        if state == states.STARTED:
+            return {"hostname": job.worker}  # Celery's pid is missing: which process of a worker runs a job is not kept
         return _told(state, untagged((job.progress or {}).get("meta")))
 
     def _why(self, otherwise: str) -> str:
@@ -131,7 +134,7 @@ class Recorded:
         if job is None:
             return None, None
         try:
-            return decode_payload(job.payload)[:2]
+            return arguments_of(job, self.app.cipher)[:2]
         except UnreadablePayload:
             return None, None
 

@@ -50,6 +50,8 @@ class TaskOptions:
     track_started: Any = None
     store_eager_result: Any = None
     """Whether a job that ran eagerly leaves a record."""
+    encrypt: bool | None = None
+    """Whether arguments and results are encrypted, where the project has ``ENCRYPTION_KEYS``."""
     acks_late: bool | None = None
     """False asks for at most once, for this task; otherwise a job runs at least once."""
     throws: tuple[type[BaseException], ...] = ()

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from celeriac.app import Celery
+from celeriac.current import current_app
+from celeriac.engine import encryption
 from celeriac.engine.attempt.attempt import Attempt
-from celeriac.engine.codec import decode_payload
 from celeriac.engine.errors import UnreadablePayload
 from celeriac.engine.job import Job
 from celeriac.result import AsyncResult
@@ -48,7 +49,7 @@ def outcome_of_job(app: Celery, job: Job) -> Outcome:
 def arguments_of(job: Job) -> tuple[list[Any], dict[str, Any]]:
     """Return a job's arguments, as its task gets them; none where they cannot be read."""
     try:
-        args, kwargs, _ = decode_payload(job.payload)
+        args, kwargs, _ = encryption.arguments_of(job, current_app().cipher)
     except UnreadablePayload:
         return [], {}
     return args, kwargs

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -194,6 +195,13 @@ class PostgresServer:
     def _failed(self, what: str) -> ServerFailed:
         log = self._log.read_text(errors="replace") if self._log.exists() else ""
         return ServerFailed(f"{what}. The end of its log:\n{log[-2_000:]}")
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on at this moment."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def short_temporary_folder() -> str | None:

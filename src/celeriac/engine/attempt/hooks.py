@@ -9,7 +9,7 @@ from typing import Any
 from celeriac.engine import errors
 from celeriac.engine.attempt.attempt import Attempt
 from celeriac.engine.attempt.failure import ExceptionInfo
-from celeriac.engine.job import State
+from celeriac.engine.job import State, celery_name
 
 logger = logging.getLogger("celeriac.attempt")
 
@@ -31,6 +31,14 @@ def call_hooks(attempt: Attempt) -> None:
     if "after_return" in overrides and not isinstance(error, errors.Ignore | errors.Reject):
         value = error if error is not None else attempt.value
         _call(task.after_return, attempt.celery_state, value, *rest, einfo)
+
+
+def call_failure_hooks(task: Any, error: BaseException, rest: tuple[Any, ...]) -> None:
+    """Call the hooks of a job that failed with its process. ``rest``: id, args, kwargs, einfo."""
+    if "on_failure" in task.overrides:
+        _call(task.on_failure, error, *rest)
+    if "after_return" in task.overrides:
+        _call(task.after_return, celery_name(State.FAILED, 1), error, *rest)
 
 
 def _call(hook: Callable[..., None], *args: Any) -> None:

@@ -18,11 +18,13 @@ from celeriac.engine.attempt.failure import describe
 from celeriac.engine.attempt.hooks import call_hooks
 from celeriac.engine.attempt.parts import FollowUps, Limits, Observer, Transactions
 from celeriac.engine.clock import Clock
-from celeriac.engine.codec import decode_payload, encode_failure
+from celeriac.engine.codec import encode_failure
+from celeriac.engine.encryption import ARGUMENTS, RESULT, Cipher, arguments_of, is_encrypted
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Outcome
 from celeriac.engine.registry import Registry, RunnableTask
 from celeriac.engine.request import Request, current_request
+from celeriac.engine.signing import Signer
 
 
 class _RolledBack(Exception):
@@ -34,7 +36,8 @@ class AttemptRunner:
     """Runs attempts. One serves all threads of a process: what belongs to one attempt lives in its ``Attempt``.
 
     ``publish`` and ``withdraw`` are called around the body, so that other processes can see what runs. ``prepare`` may change
-    the arguments of a job that carries options of its own (a callback of ``link_error`` gets objects rather than JSON).
+    the arguments of a job that carries options of its own (a callback of ``link_error`` gets objects rather than JSON). With a
+    ``signer`` only what is signed is run; a ``cipher`` reads what is encrypted.
     """
 
     registry: Registry
@@ -49,6 +52,8 @@ class AttemptRunner:
     withdraw: Callable[[Attempt], None] | None = None
     prepare: Callable[[Attempt], None] | None = None
     reporter: Callable[..., None] | None = None
+    signer: Signer | None = None
+    cipher: Cipher | None = None
     is_eager: bool = False
     classify: Callable[[Attempt], None] = field(init=False)
 
@@ -101,6 +106,10 @@ class AttemptRunner:
     def start(self, job: Job) -> Attempt:
         """Begin: what can be said before the task's code is touched. Sets ``state`` where the attempt ends here."""
         attempt = Attempt(job, self.clock.wall())
+        if self.signer is not None:
+            self.verify(attempt, self.signer)
+            if attempt.state is not None:
+                return attempt
         if job.expires is not None and job.expires <= attempt.started:
             attempt.state = State.EXPIRED
             return attempt
@@ -108,6 +117,14 @@ class AttemptRunner:
         if attempt.state is None:
             self.decode(attempt)
         return attempt
+
+    def verify(self, attempt: Attempt, signer: Signer) -> None:
+        """Trust nothing of a job before its signature. One that is not as it was signed is parked."""
+        try:
+            signer.verify(attempt.job, attempt.started)
+        except errors.MessageRefused as error:
+            attempt.task = self.registry.get_task(attempt.job.task)
+            self._park(attempt, error)
 
     def resolve(self, attempt: Attempt) -> None:
         """Look the task up in the registry, and nowhere else. An unknown one parks the job."""
@@ -119,7 +136,7 @@ class AttemptRunner:
     def decode(self, attempt: Attempt) -> None:
         """Read the arguments. What cannot be read parks the job."""
         try:
-            attempt.args, attempt.kwargs, embed = decode_payload(attempt.job.payload)
+            attempt.args, attempt.kwargs, embed = arguments_of(attempt.job, self.cipher)
         except errors.UnreadablePayload as error:
             self._park(attempt, error)
             return
@@ -237,12 +254,28 @@ class AttemptRunner:
         job, request = attempt.job, attempt.request
         outcome = Outcome(
             token=job.token, state=attempt.state, started=attempt.started, finished=self.clock.wall(),
-            result=attempt.result, failure=attempt.failure, run_at=attempt.run_at, worker=self.hostname,
+            result=self._kept_result(attempt), failure=attempt.failure, run_at=attempt.run_at, worker=self.hostname,
             log=request.log.text() if request is not None and request.log is not None else None,
             progress=request.progress if request is not None else None,
             counts=attempt.state not in (State.WAITING, State.PARKED), retried=job.attempts > 0,
-            payload=attempt.payload, queue=attempt.queue, settled=attempt.settled,
+            payload=self._changed_payload(attempt), queue=attempt.queue, settled=attempt.settled,
         )  # fmt: skip
         if self.follow_ups is not None and attempt.embed:
             outcome.follow_ups = self.follow_ups(attempt)
         return outcome
+
+    def _changed_payload(self, attempt: Attempt) -> bytes | None:
+        """Return the arguments of the next attempt where they change, or where another queue needs another signature."""
+        payload, queue, job = attempt.payload, attempt.queue, attempt.job
+        if payload is None and queue is None:
+            return None
+        if payload is not None and self.cipher is not None and is_encrypted(job.payload):
+            payload = self.cipher.encrypt(payload, job.id, ARGUMENTS)
+        return payload if self.signer is None else self.signer.sign(job, payload or job.payload, queue or job.queue)
+
+    def _kept_result(self, attempt: Attempt) -> bytes | None:
+        """Return what is kept of an attempt: of a job whose arguments are encrypted, an encrypted result."""
+        result, job = attempt.result, attempt.job
+        if self.cipher is None or result is None or attempt.state is not State.SUCCEEDED or not is_encrypted(job.payload):
+            return result
+        return self.cipher.encrypt(result, job.id, RESULT)

@@ -28,7 +28,7 @@ def poisonous(token: Token, started: float, finished: float, charges: int) -> Ou
     failure = Failure(
         type="WorkerLostError",
         module="celeriac.exceptions",
-        message=f"{charges} processes died while they ran this job. It is parked; resume it once the cause is mended.",
+        message=f"{charges} processes died while they ran this job.",
     )
     return Outcome(token=token, state=State.PARKED, started=started, finished=finished, failure=failure, counts=False)
 

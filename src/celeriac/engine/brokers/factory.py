@@ -30,12 +30,32 @@ def _memory(url: str) -> Any:
     return MemoryBroker(SystemClock())
 
 
-SCHEMES: dict[str, Callable[[str], Any]] = {"django": _django, "memory": _memory}
+def _redis(url: str) -> Any:
+    try:
+        from celeriac.engine.brokers.redis.broker import RedisBroker  # its driver only where it is used
+    except ModuleNotFoundError as error:
+        if error.name != "redis":
+            raise
+        raise ImproperlyConfigured(
+            _(
+                "CELERY_BROKER_URL begins with {scheme!r}, and redis-py is not installed: pip install 'celeriac[redis]'."
+                ' To use the project\'s own database: CELERY_BROKER_URL = "django://default".'
+            ).format(scheme=url.partition(":")[0])
+        ) from error
+
+    return RedisBroker(url)
+
+
+REDIS = (
+    "redis", "rediss", "valkey", "valkeys", "unix", "redis+socket", "valkey+unix", "sentinel", "sentinels",
+    "redis+cluster", "rediss+cluster", "valkey+cluster", "valkeys+cluster",
+)  # fmt: skip
+SCHEMES: dict[str, Callable[[str], Any]] = {"django": _django, "memory": _memory, **dict.fromkeys(REDIS, _redis)}
 
 
 def connect(url: str) -> Any:
-    """Return an unopened broker and store for ``url``: ``django://alias``, ``memory://``. Raises ``ImproperlyConfigured``."""
-    scheme = url.partition(":")[0]
+    """Return an unopened broker and store: ``django://alias``, ``redis://host``, ... Raises ``ImproperlyConfigured``."""
+    scheme = url.partition(":")[0].lower()
     make = SCHEMES.get(scheme)
     if make is None:
         raise ImproperlyConfigured(

@@ -19,7 +19,7 @@ SLOT_SIZE = 32_768
 FLAGS_OFFSET = 0
 USED_OFFSET = 4
 ENTRIES_OFFSET = 64
-ENTRY = struct.Struct("=qi4xdd")  # number, delivery, started, deadline
+ENTRY = struct.Struct("=qiIdd")  # number, delivery, on the loop, started, deadline
 ENTRIES = (16_384 - ENTRIES_OFFSET) // ENTRY.size
 ENDED_OFFSET = 16_384
 ENDED = struct.Struct("=qq")  # number, delivery
@@ -27,7 +27,7 @@ ENDED_LAST = (SLOT_SIZE - ENDED_OFFSET) // ENDED.size
 """How many ended bodies a slot remembers: more than a child can have claimed and not settled."""
 U32 = struct.Struct("=I")
 NUMBER = struct.Struct("=q")
-BODY = struct.Struct("=i4xdd")
+BODY = struct.Struct("=iIdd")
 BODY_OFFSET = 8
 
 DRAIN = 1
@@ -37,7 +37,8 @@ DRAIN = 1
 class Running(NamedTuple):
     """One body that runs now. Times are monotonic seconds; ``deadline`` 0 means no hard limit.
 
-    ``main`` is True for the body in the child's main thread, behind which everything else that is not async waits.
+    ``main`` is True for the body in the child's main thread, behind which everything else that is not async waits; ``loop``
+    for a coroutine, behind which nothing does.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Running(NamedTuple):
     started: float
     deadline: float
     main: bool = False
+    loop: bool = False
 
 
 class SlotTable:
@@ -85,9 +87,9 @@ class SlotTable:
 
     def _entry(self, offset: int, main: bool) -> Running | None:
         while number := NUMBER.unpack_from(self.memory, offset)[0]:
-            delivery, started, deadline = BODY.unpack_from(self.memory, offset + BODY_OFFSET)
+            delivery, loop, started, deadline = BODY.unpack_from(self.memory, offset + BODY_OFFSET)
             if NUMBER.unpack_from(self.memory, offset)[0] == number:
-                return Running(number, delivery, started, deadline, main)
+                return Running(number, delivery, started, deadline, main, loop != 0)
         return None  # nothing runs, or its writer is just about to say what (or was killed there: then it has not begun)
 
     def ended(self, slot: int) -> set[tuple[int, int]]:
@@ -123,11 +125,11 @@ class SlotWriter:
         self._ended = 0
         self._free = list(range(ENTRIES - 1, 0, -1))
 
-    def set(self, entry: int, number: int, delivery: int, started: float, deadline: float) -> None:
+    def set(self, entry: int, number: int, delivery: int, started: float, deadline: float, loop: bool = False) -> None:
         """Say that a body runs."""
         offset = self._entries + entry * ENTRY.size
         NUMBER.pack_into(self._memory, offset, 0)
-        BODY.pack_into(self._memory, offset + BODY_OFFSET, delivery, started, deadline)
+        BODY.pack_into(self._memory, offset + BODY_OFFSET, delivery, loop, started, deadline)
         NUMBER.pack_into(self._memory, offset, number)
         if entry >= self._used:
             self._used = entry + 1

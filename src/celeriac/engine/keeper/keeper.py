@@ -61,9 +61,7 @@ class Keeper:
         self.notifier: Any = broker.notifier()
         self.children: dict[str, int] = {}
         self.leases = Leases(broker, info.id, options.lease, options.renew_every, clock)
-        self.release = Release(
-            broker, slots, clock, options.coroutines if options.pool in ("prefork", "solo") else options.concurrency
-        )
+        self.release = Release(broker, slots, clock, options.threads)
         self.rescue = Rescue(broker, slots, options.poison_limit, consequences)
         self.prune = Prune(broker, info.id, options.keep, clock)
         self.consequences = consequences

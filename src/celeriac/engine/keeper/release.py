@@ -20,11 +20,11 @@ SLOW = 0.075
 class Release:
     """Looks at the slots; for each child whose job is slow, begins that job at the broker and gives its neighbours back."""
 
-    def __init__(self, broker: Any, slots: SlotTable, clock: Clock, room: int) -> None:
+    def __init__(self, broker: Any, slots: SlotTable, clock: Clock, threads: int) -> None:
         self._broker = broker
         self._slots = slots
         self._clock = clock
-        self._room = room
+        self._threads = threads
         self._seen: dict[str, set[tuple[int, int]]] = {}
 
     def look(self, children: dict[str, int]) -> int:
@@ -43,13 +43,17 @@ class Release:
         if not new:
             return 0
         self._broker.begin([Token(entry.number, child, entry.delivery) for entry in new])
-        blocking = self._blocking(running, slow)
+        blocking = self._blocking(slow)
         return self._give_back(child, slot, running, blocking) if blocking else 0
 
-    def _blocking(self, running: list[Running], slow: list[Running]) -> set[Running]:
-        """Return the bodies behind which the rest waits: a slow one in the main thread, or as many as there is room for."""
+    def _blocking(self, slow: list[Running]) -> set[Running]:
+        """Return the slow bodies behind which the rest waits: the one in the main thread, or as many as there are threads.
+
+        Only slow ones count. Behind others a child may have looked ahead a moment ago, and what it claimed may still begin.
+        """
         main = {entry for entry in slow if entry.main}
-        return main or (set(running) if len(running) >= self._room else set())
+        threads = {entry for entry in slow if not entry.loop and not entry.main}
+        return main or (threads if len(threads) >= self._threads else set())
 
     def _give_back(self, child: str, slot: int, before: list[Running], blocking: set[Running]) -> int:
         busy = {Token(entry.number, child, entry.delivery) for entry in before}

@@ -69,8 +69,8 @@ class Child:
         guard = ThreadGuard() if inline and self.master is None else None
         between, enter = self.project.between_jobs, self.publication.enter
         self.inline = InlineExecutor(runner, self.completer.add, self._may_run, between, self.slot, guard)
-        self.loop = LoopExecutor(runner, self._ended, enter)
-        threads = 0 if inline else self.options.concurrency
+        self.loop = LoopExecutor(runner, self._ended, self.publication.enter_loop)
+        threads = 0 if inline else self.options.threads
         self.threads = ThreadExecutor(runner, threads, self._ended, enter, between) if threads else None
 
     def _make_runner(self, inline: bool) -> AttemptRunner:
@@ -210,6 +210,7 @@ class Child:
     def _dispatch(self, jobs: Sequence[Job]) -> None:
         """Bring each job to where it runs: ``async def`` to the loop, others to pool threads or, at last, to this thread."""
         self.flusher.watch()
+        self.room.dispatching()
         sync: list[Job] = []
         for job in jobs:
             task = self.project.registry.get_task(job.task)
@@ -228,10 +229,11 @@ class Child:
         once = task is not None and task.acks_late is False
         if once and not self._begin_once(job):
             return
-        self.holdings.submitted(job)
+        to_loop = executor is self.loop
+        self.holdings.submitted(job, to_loop)
         # A begun job is nobody else's to give back. Any other goes back where it could not begin in time: by then the keeper
         # may have given it back already, and to run it would be to run it twice.
-        executor.submit(job, math.inf if once else self.room.latest_begin())
+        executor.submit(job, math.inf if once else self.room.latest_begin(to_loop))
 
     def _run_inline(self, jobs: list[Job]) -> None:
         self.project.between_jobs()

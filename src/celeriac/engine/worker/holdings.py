@@ -28,13 +28,21 @@ class Holdings:
         self._lock = threading.Lock()
         self._compared = time.monotonic()
         self.in_flight: set[Token] = set()
+        self._looping: set[Token] = set()
         self.returned: list[Job] = []
         self.ran = 0
 
-    def submitted(self, job: Job) -> None:
+    @property
+    def looping(self) -> int:
+        """How many of the jobs in flight are on the loop."""
+        return len(self._looping)
+
+    def submitted(self, job: Job, to_loop: bool) -> None:
         """A job goes to a pool thread or to the loop."""
         with self._lock:
             self.in_flight.add(job.token)
+            if to_loop:
+                self._looping.add(job.token)
 
     def ended(self, outcome: Outcome, seconds: float) -> None:
         """One of those has ended, and took ``seconds`` of the pool. Called by the thread that ran it, after the completer."""
@@ -42,6 +50,7 @@ class Holdings:
             self.ran += 1
             self._fetcher.ran(1, seconds)
             self.in_flight.discard(outcome.token)
+            self._looping.discard(outcome.token)
 
     def late(self, job: Job) -> None:
         """One of those was not begun, because it had waited too long. Called by the thread that did not begin it."""
@@ -60,6 +69,7 @@ class Holdings:
         with self._lock:
             leaving, self.returned = [*jobs, *self.returned], []
             self.in_flight.difference_update(job.token for job in leaving)
+            self._looping.difference_update(job.token for job in leaving)
         if leaving:
             fault_point("before-give-back")
             self._broker.release([job.token for job in leaving])

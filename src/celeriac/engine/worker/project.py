@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.job import Job
+from celeriac.engine.keeper.ticker import Agenda
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.outcome import Failure
 from celeriac.engine.registry import Registry
@@ -33,6 +34,9 @@ class Project(Protocol):
 
     def outbox(self) -> Outbox | None:
         """Return a new outbox for one thread; None where jobs need none, since the broker is the callers' database."""
+
+    def agenda(self) -> Agenda | None:
+        """Return the periodic tasks, for one thread; None where there are none to fire."""
 
     def runner(self, **parts: Any) -> AttemptRunner:
         """Return an attempt runner made of ``parts`` and of what the project adds: signals, follow-ups, transactions."""

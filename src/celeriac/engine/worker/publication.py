@@ -25,16 +25,26 @@ class Publication:
         self._lock = threading.Lock()
         self._entries: dict[Token, int] = {}
         self._began: dict[Token, float] = {}
+        self._looping: set[Token] = set()
 
     def enter(self, job: Job, by: float) -> bool:
-        """Say that a pool thread or the loop begins a job. Returns False where it is too late (monotonic): the job goes back.
+        """Say that a pool thread begins a job. Returns False where it is too late (monotonic): the job goes back."""
+        return self._enter(job, by, loop=False)
 
-        First said, then the clock: a keeper that did not see it here, and gave the job away, did so after ``by``.
-        """
+    def enter_loop(self, job: Job, by: float) -> bool:
+        """The same for the loop."""
+        return self._enter(job, by, loop=True)
+
+    def _enter(self, job: Job, by: float, loop: bool) -> bool:
+        # First said, then the clock: a keeper that did not see it here, and gave the job away, did so after ``by``.
         with self._lock:
             entry = self._entries[job.token] = self._slot.take()
-            now = self._began[job.token] = time.monotonic()
-            self._slot.set(entry, job.number, job.delivery, now, 0.0)
+            now = time.monotonic()
+            if loop:
+                self._looping.add(job.token)
+            else:
+                self._began[job.token] = now
+            self._slot.set(entry, job.number, job.delivery, now, 0.0, loop)
         if time.monotonic() <= by:
             return True
         with self._lock:
@@ -48,7 +58,8 @@ class Publication:
         now = time.monotonic()
         deadline = now + attempt.hard_limit if attempt.hard_limit else 0.0
         with self._lock:
-            self._slot.set(self._entries.get(job.token, 0), job.number, job.delivery, now, deadline)
+            entry, loop = self._entries.get(job.token, 0), job.token in self._looping
+            self._slot.set(entry, job.number, job.delivery, now, deadline, loop)
         fault_point("before-body")
 
     def withdraw(self, attempt: Attempt) -> None:
@@ -68,10 +79,11 @@ class Publication:
                 self._clear(token)
 
     def oldest(self) -> float | None:
-        """Return when the body began that runs the longest beside the main thread (monotonic); None where none runs."""
+        """Return when the body began that runs the longest in a pool thread (monotonic); None where none runs."""
         with self._lock:
             return min(self._began.values(), default=None)
 
     def _clear(self, token: Token) -> None:
         self._slot.give(self._entries.pop(token))
-        del self._began[token]
+        self._began.pop(token, None)
+        self._looping.discard(token)

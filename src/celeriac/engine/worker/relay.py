@@ -18,6 +18,8 @@ from celeriac.engine.worker.project import Outbox, Project
 logger = logging.getLogger("celeriac.keeper")
 
 EVERY = 1.0
+LEAD = 5.0
+"""Seconds after which another worker takes over from one that has died."""
 LONGEST_BACKOFF = 30.0
 PATIENCE = 5.0
 """Seconds that a stop waits for a batch on its way."""
@@ -70,7 +72,7 @@ class Relay:
         self._leave()
 
     def _relay(self) -> None:
-        if not self._leader.acquire(self._holder, LONGEST_BACKOFF):
+        if not self._leader.acquire(self._holder, LEAD):
             return
         sent = self._outbox.send(self._broker.push)
         if sent:

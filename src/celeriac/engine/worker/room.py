@@ -30,6 +30,7 @@ class Room:
         self._publication = publication
         self._asked = time.monotonic()
         self._looks_ahead = False
+        self._dispatched = 0.0
         self._alone = False
         """Whether the last claim met a job that must run alone: until nothing else runs here, nothing is claimed."""
 
@@ -44,11 +45,17 @@ class Room:
             ahead = min(ahead, self._options.max_tasks_per_child - self._holdings.ran)
         if self._inline:
             return min(ahead, self._options.coroutines - running)
-        free = min(self._options.concurrency, ENTRIES - 1) - running  # more cannot be shown in shared memory
-        if not self._all_fresh():
+        free = self._free(running)
+        if free <= 0 or not self._all_fresh():
             return free
         self._looks_ahead = True
         return free + ahead - 1
+
+    def _free(self, running: int) -> int:
+        """Return how many jobs can begin at once, of whichever kind they are. More than the slot shows, none may run."""
+        looping = self._holdings.looping
+        threads = self._options.threads - (running - looping)
+        return min(threads, self._options.coroutines - looping, ENTRIES - 1 - running)
 
     def isolate(self, jobs: Sequence[Job]) -> tuple[Sequence[Job], Sequence[Job]]:
         """Return the claimed jobs to run now, and those to release.
@@ -62,14 +69,21 @@ class Room:
         cut = suspects[0] or (0 if self._holdings.in_flight else 1)
         return jobs[:cut], jobs[cut:]
 
-    def latest_begin(self) -> float:
+    def dispatching(self) -> None:
+        """What was claimed is about to be brought to where it runs."""
+        self._dispatched = time.monotonic()
+
+    def latest_begin(self, to_loop: bool) -> float:
         """Return until when a job may begin beside the main thread: before the keeper can find slow what it waits behind.
 
         In the main thread nothing that blocks has begun yet. In a pool what blocks may have begun ``FRESH`` before we looked; a
-        job for a free thread waits behind nobody.
+        job for a free thread waits behind nobody. One for the loop does once the last free thread is taken, which is not before
+        this dispatch.
         """
         if self._inline:
             return time.monotonic() + SLOW
+        if to_loop and not self._looks_ahead:
+            return self._dispatched + SLOW
         return self._asked + SLOW if self._looks_ahead else math.inf
 
     def _all_fresh(self) -> bool:

@@ -19,6 +19,7 @@ from celeriac.engine.clock import SystemClock
 from celeriac.engine.ipc.slots import local_slot
 from celeriac.engine.job import Token
 from celeriac.engine.keeper.keeper import Keeper
+from celeriac.engine.keeper.ticker import ticking
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.child import Child
 from celeriac.engine.worker.herald import Herald, HeraldThread
@@ -68,7 +69,7 @@ class Solo:
         self.child.poke()
 
     def _keep(self) -> None:
-        with relaying(self.project, self.info.id):
+        with relaying(self.project, self.info.id), ticking(self.project.agenda()):
             self.keeper.run(joined=False)
 
     def _hear_keeper(self, message: dict[str, Any]) -> None:

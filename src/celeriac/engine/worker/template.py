@@ -26,6 +26,7 @@ from celeriac.engine.errors import CeleriacError
 from celeriac.engine.ipc.channel import Channel, ChannelClosed
 from celeriac.engine.ipc.slots import SlotTable
 from celeriac.engine.keeper.keeper import Keeper
+from celeriac.engine.keeper.ticker import ticking
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.translation import gettext as _
 from celeriac.engine.worker.child import Child, ignore_terminal_signals
@@ -173,7 +174,7 @@ def run_keeper(message: dict[str, Any], project: Project, slots: SlotTable, mast
     options: WorkerOptions = project.options
     set_title(f"celeriac: keeper {options.name}")
     keeper = Keeper(project.connect(), info, options, slots, master, SystemClock(), consequences=project.follow_failure)
-    with relaying(project, info.id):
+    with relaying(project, info.id), ticking(project.agenda()):
         keeper.run(joined=message["joined"])
     return 0
 

@@ -5,6 +5,7 @@ One instance serves one thread of a worker, or all callers of a process: the cli
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -24,11 +25,14 @@ from celeriac.engine.brokers.base import (
 )
 from celeriac.engine.brokers.endings import judged, lost, poisonous, unwanted
 from celeriac.engine.brokers.redis import store
-from celeriac.engine.brokers.redis.connection import connect, prefix_of, typed_errors
+from celeriac.engine.brokers.redis.address import Address, hidden
+from celeriac.engine.brokers.redis.connection import connect
 from celeriac.engine.brokers.redis.encoding import claimed_jobs, failure_text, judgement, pushed, settled, to_json
 from celeriac.engine.brokers.redis.leader import RedisLeader
 from celeriac.engine.brokers.redis.notifier import RedisNotifier
+from celeriac.engine.brokers.redis.outages import typed_errors
 from celeriac.engine.brokers.redis.scripts import Scripts
+from celeriac.engine.brokers.redis.server import examine
 from celeriac.engine.brokers.turns import AHEAD
 from celeriac.engine.errors import ChildIsDead, LeaseLost
 from celeriac.engine.job import TRANSITIONS, Job, State, Token
@@ -59,20 +63,35 @@ class RedisBroker:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.prefix = prefix_of(url)
-        self.client = connect(url)
+        self.address = Address(url)
+        self.prefix = self.address.prefix
         self.capabilities = Capabilities()
-        self._scripts = Scripts(self.client, self.prefix)
+        self.warnings: tuple[str, ...] = ()
+        """What the start-up text says about the server. Known once it was opened."""
+        self._client: Any = None
+        self._scripts = Scripts(self.prefix)
         self._notifier = RedisNotifier(self)
+        self._waiters = threading.local()
+        if not self.address.is_cluster:
+            self._client = connect(self.address)  # no connection yet: what is wrong with the URL is said at once
+
+    @property
+    def client(self) -> Any:
+        """The client of redis-py. That of a Cluster is made by its first use, since it asks for the nodes."""
+        if self._client is None:
+            self._client = connect(self.address)
+        return self._client
 
     def open(self) -> None:
-        """Connect now. Raises ``BrokerUnavailable``."""
-        self.do(lambda client: client.ping())
+        """Connect now. Raises ``BrokerUnavailable``, and ``ImproperlyConfigured`` for a server that would lose jobs."""
+        self.warnings = self.do(lambda client: examine(client, hidden(self.url)))
 
     def close(self) -> None:
         """Let go of every connection."""
         self._notifier.close()
-        self.client.close()
+        self.waiter().close()
+        if self._client is not None:
+            self._client.close()
 
     def clone(self) -> RedisBroker:
         """Return a broker on the same data, with connections of its own."""
@@ -81,6 +100,13 @@ class RedisBroker:
     def notifier(self) -> RedisNotifier:
         """Return this instance's notifier."""
         return self._notifier
+
+    def waiter(self) -> RedisNotifier:
+        """Return the notifier by which this thread waits for results: it keeps its connection, since many wait again."""
+        if not hasattr(self._waiters, "notifier"):
+            self._waiters.notifier = RedisNotifier(self)
+        notifier: RedisNotifier = self._waiters.notifier
+        return notifier
 
     def leader(self, duty: str) -> RedisLeader:
         """Return the election of one duty."""
@@ -100,7 +126,7 @@ class RedisBroker:
     def call(self, script: str, *arguments: Any) -> Any:
         """Run one script."""
         with self.typed():
-            return self._scripts.call(script, *arguments)
+            return self._scripts.call(self.client, script, *arguments)
 
     # -- moving jobs -------------------------------------------------------------------------------------------------------
 
@@ -208,8 +234,7 @@ class RedisBroker:
                 prepared[job.number] = [job.number, *pushed(follow_ups)]
 
     def _time(self) -> float:
-        seconds, micros = self.do(lambda client: client.time())
-        return float(seconds + micros / 1e6)
+        return float(self.call("time"))
 
     def promote(self, limit: int) -> float | None:
         """Let up to ``limit`` due jobs wait. Returns the seconds until the next is due, or None."""

@@ -131,7 +131,7 @@ def _read_claim(claim: bytes) -> tuple[int, int, str, str]:
 
 def stored_job(row: Sequence[Any]) -> Job:
     """Return a whole record: a row of ``rows_of`` in ``jobs.lua``."""
-    number, pushed_as, end, claim, due, changes, worker = (*row, *[None] * (7 - len(row)))
+    number, pushed_as, end, claim, due, changes, worker = row
     pushed_at, _, record = pushed_as.partition(b"\n")
     job = _record(record)
     job.number, job.created = int(number), float(pushed_at.split(b" ", 1)[0])
@@ -140,7 +140,8 @@ def stored_job(row: Sequence[Any]) -> Job:
     if end is not None:
         _ended(job, end)
     elif claim is not None:
-        job.state, (job.delivery, job.attempts, job.child, job.queue) = State.RUNNING, _read_claim(claim)
+        job.state = State.RUNNING
+        job.delivery, job.attempts, job.child, job.queue = _read_claim(claim)
         job.worker, job.started = worker.decode() if worker else None, _seconds(changed.get(b"b"))
     else:
         job.state = State.WAITING if due is None else State.SCHEDULED

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from celeriac.engine.brokers.redis.outages import PATIENCE
+from celeriac.engine.errors import BrokerUnavailable
 
 if TYPE_CHECKING:
     from celeriac.engine.brokers.redis.broker import RedisBroker
@@ -18,14 +23,41 @@ class RedisNotifier:
     def __init__(self, broker: RedisBroker) -> None:
         self._broker = broker
         self._listening: Any = None
+        self._armed = False
 
-    def _listen(self, channel: str) -> None:
-        with self._broker.typed():
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Let go of a connection that broke: who listens next makes a new one, and polls until then."""
+        try:
+            with self._broker.typed():
+                yield
+        except BrokerUnavailable:
+            self.close()
+            raise
+
+    def listen(self, channel: str) -> None:
+        """Receive what is published on ``channel`` from now on. What came before on others may be forgotten."""
+        with self._guarded():
             if self._listening is None:
                 self._listening = self._broker.client.pubsub()
             if channel.encode() not in self._listening.channels:
                 self._listening.subscribe(channel)
-                self._listening.get_message(timeout=1.0)  # the confirmation: what is published from now on is heard
+                self._await("subscribe", channel)
+
+    def ignore(self, channel: str) -> None:
+        """Receive no more of ``channel``."""
+        if self._listening is None:
+            return
+        with self._guarded():
+            self._listening.unsubscribe(channel)
+            self._await("unsubscribe", channel)
+
+    def _await(self, answer: str, channel: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while (left := deadline - time.monotonic()) > 0:
+            message = self._listening.get_message(timeout=left)
+            if message is not None and (message["type"], message["channel"]) == (answer, channel.encode()):
+                return
 
     def fileno(self) -> int:
         """A descriptor that is readable when there may be work, or -1 while there is no connection."""
@@ -35,32 +67,37 @@ class RedisNotifier:
 
     def watch(self) -> None:
         """Receive what is meant for keepers."""
-        self._listen(f"{self._broker.prefix}keepers")
+        self.listen(f"{self._broker.prefix}keepers")
 
     def arm(self, child: str, queues: Sequence[str]) -> None:
         """Publish that ``child`` is idle."""
-        self._listen(f"{self._broker.prefix}wake:{child}")
+        self.listen(f"{self._broker.prefix}wake:{child}")
+        self.drain()  # of an earlier time: it says nothing about this one
         self._broker.call("arm", child, *queues)
+        self._armed = True
 
     def disarm(self, child: str) -> None:
-        """Withdraw it."""
-        self._broker.call("disarm", child)
+        """Withdraw it, unless whoever woke us has."""
+        if self._armed:
+            self._broker.call("disarm", child)
+            self._armed = False
 
     def drain(self) -> bool:
         """Forget wake-ups received so far, also those that the driver has read already."""
         woken = False
-        with self._broker.typed():
+        with self._guarded():
             while self._listening is not None and (message := self._listening.get_message(timeout=0)) is not None:
                 woken = woken or message["type"] == "message"
+                if message["type"] == "message" and b":wake:" in message["channel"]:
+                    self._armed = False
         return woken
 
     def changed(self) -> bool:
         """There is nothing cheaper to look at than the claim itself."""
         return True
 
-    def hear(self, channel: str, seconds: float) -> None:
-        """Sleep up to ``seconds``, or until something is published on ``channel``."""
-        self._listen(channel)
+    def hear(self, seconds: float) -> None:
+        """Sleep up to ``seconds``, or until something is published."""
         if not self.drain():
             descriptor = self.fileno()
             select.select([descriptor] if descriptor >= 0 else [], [], [], seconds)

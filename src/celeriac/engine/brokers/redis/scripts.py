@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
-from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
 
@@ -17,20 +17,21 @@ def source(name: str) -> str:
     return "\n".join((folder / f"{part}.lua").read_text() for part in ("common", "jobs", name))
 
 
+@cache
+def digest(name: str) -> str:
+    """Return what a server calls a script that it knows."""
+    return sha1(source(name).encode(), usedforsecurity=False).hexdigest()
+
+
 class Scripts:
-    """Calls scripts on one client, with the namespace's prefix as their only key."""
+    """Calls scripts with the namespace's prefix as their only key."""
 
-    def __init__(self, client: Any, prefix: str) -> None:
-        self._client = client
+    def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._known: dict[str, Script] = {}
 
-    def call(self, name: str, *arguments: Any) -> Any:
+    def call(self, client: Any, name: str, *arguments: Any) -> Any:
         """Run one script. A server that has forgotten it, after a restart or a failover, is told again."""
-        script = self._known.get(name)
-        if script is None:
-            script = self._known[name] = self._client.register_script(source(name))
         try:
-            return self._client.evalsha(script.sha, 1, self._prefix, *arguments)
+            return client.evalsha(digest(name), 1, self._prefix, *arguments)
         except NoScriptError:
-            return self._client.eval(script.script, 1, self._prefix, *arguments)
+            return client.eval(source(name), 1, self._prefix, *arguments)

@@ -10,7 +10,6 @@ import msgspec
 
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.brokers.redis.encoding import remembered, stored_attempt, stored_job
-from celeriac.engine.brokers.redis.notifier import RedisNotifier
 from celeriac.engine.job import LIVE, TERMINAL, Job, State
 from celeriac.engine.outcome import Attempt, Outcome
 
@@ -38,10 +37,10 @@ def get(broker: RedisBroker, id: str, awaited: bool = False) -> Job | None:
 def wait(broker: RedisBroker, id: str, timeout: float | None) -> Job | None:
     """Return the record once the job has ended. Woken by the settle; a look every second covers a lost wake-up."""
     deadline = None if timeout is None else time.monotonic() + timeout
-    notifier = RedisNotifier(broker)
+    notifier, channel = broker.waiter(), ""
     try:
         while True:
-            job = get(broker, id, awaited=True)
+            job = get(broker, id, awaited=bool(channel))
             if job is not None and job.state not in LIVE:
                 return job
             left = POLL if deadline is None else min(POLL, deadline - time.monotonic())
@@ -49,10 +48,14 @@ def wait(broker: RedisBroker, id: str, timeout: float | None) -> Job | None:
                 return None
             if job is None:
                 time.sleep(min(left, 0.1))  # nobody has pushed it yet, so there is no number to listen for
+            elif channel:
+                notifier.hear(left)
             else:
-                notifier.hear(f"{broker.prefix}done:{job.number}", left)
+                channel = f"{broker.prefix}done:{job.number}"
+                notifier.listen(channel)  # and look once more: it may have ended since
     finally:
-        notifier.close()
+        if channel:
+            notifier.ignore(channel)
 
 
 def attempts(broker: RedisBroker, id: str) -> list[Attempt]:

@@ -31,7 +31,7 @@ from celeriac.engine.brokers.base import (
 )
 from celeriac.engine.brokers.endings import judged
 from celeriac.engine.brokers.sql import control, rates, store
-from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, is_conflict, is_locked, typed_errors
+from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, Rows, is_conflict, is_locked, typed_errors
 from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.brokers.sql.leader import SQLLeader
 from celeriac.engine.brokers.sql.rows import claimed_job, to_json
@@ -110,7 +110,7 @@ class SQLBroker:
                     time.sleep(random.uniform(0, 0.02 * (attempt + 1)))
         raise AssertionError("unreachable: the last conflict is raised")
 
-    def _in_transaction(self, action: Callable[[], T]) -> T:
+    def in_transaction(self, action: Callable[[], T]) -> T:
         def run() -> T:
             with self.connection.atomic():
                 return action()
@@ -121,6 +121,10 @@ class SQLBroker:
         """Run one statement by itself; return the number of rows it changed."""
         return self._do(lambda: self.connection.run(sql, values))
 
+    def read(self, name: str) -> Rows:
+        """Return what a named statement without values finds."""
+        return self._do(lambda: self.connection.fetch(self.dialect.sql[name]))
+
     # -- moving jobs -------------------------------------------------------------------------------------------------------
 
     def push(self, jobs: Sequence[Job]) -> None:
@@ -129,9 +133,9 @@ class SQLBroker:
         self._do(lambda: self.dialect.push(self.connection, jobs))
         waiting = Counter(job.queue for job in jobs if job.state is State.WAITING)
         due = min((job.run_at for job in jobs if job.state is State.SCHEDULED and job.run_at is not None), default=None)
-        self.connection.after_commit(lambda: self._wake(waiting, due))
+        self.connection.after_commit(lambda: self.wake_up(waiting, due))
 
-    def _wake(self, waiting: Mapping[str, int], due: float | None = None) -> None:
+    def wake_up(self, waiting: Mapping[str, int], due: float | None = None) -> None:
         with typed_errors(self.alias, self.connection):
             if waiting:
                 self.wake.wake(waiting)
@@ -172,15 +176,15 @@ class SQLBroker:
         return [claimed_job(row, child) for row in taken]
 
     def admit(self, jobs: Sequence[Job], apart: Mapping[str, float]) -> set[Token]:
-        may, due = self._in_transaction(lambda: rates.admit(self.connection, self.dialect, jobs, apart))
-        self._wake({}, due)
+        may, due = self.in_transaction(lambda: rates.admit(self.connection, self.dialect, jobs, apart))
+        self.wake_up({}, due)
         return may
 
     def paced(self) -> set[str]:
         return {row[0] for row in self._do(lambda: self.connection.fetch(self.dialect.sql["paced"]))}
 
     def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
-        return self._in_transaction(lambda: self.dialect.begin(self.connection, tokens, once)) if tokens else set()
+        return self.in_transaction(lambda: self.dialect.begin(self.connection, tokens, once)) if tokens else set()
 
     def release(self, tokens: Collection[Token]) -> int:
         if not tokens:
@@ -189,10 +193,10 @@ class SQLBroker:
 
     def _taken(self, take: Callable[[], list[str]]) -> int:
         """Run what takes jobs back, wake who waits for them, and return how many they were."""
-        queues = self._in_transaction(take)
+        queues = self.in_transaction(take)
         if "" in queues:
             self._wake_waiters()
-        self._wake(Counter(queue for queue in queues if queue))
+        self.wake_up(Counter(queue for queue in queues if queue))
         return len(queues)
 
     def held(self, child: str) -> set[Token]:
@@ -202,7 +206,7 @@ class SQLBroker:
     def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
         if not outcomes:
             return set()
-        refused = self._in_transaction(lambda: self.dialect.settle(self.connection, outcomes))
+        refused = self.in_transaction(lambda: self.dialect.settle(self.connection, outcomes))
         self._after_settling(outcomes)
         return refused
 
@@ -225,7 +229,7 @@ class SQLBroker:
         queues = Counter(job.queue for outcome in outcomes for job in outcome.follow_ups)
         queues.update(outcome.queue or "" for outcome in outcomes if outcome.state in (State.WAITING, State.SCHEDULED))
         due = min((outcome.run_at for outcome in outcomes if outcome.run_at is not None), default=None)
-        self._wake(queues, due)
+        self.wake_up(queues, due)
 
     @contextmanager
     def settling(self) -> Iterator[Callable[[Outcome], bool]]:
@@ -275,7 +279,7 @@ class SQLBroker:
             return follow_ups
 
         yield consequences and noted
-        self._wake(queues)
+        self.wake_up(queues)
 
     def _rescue_lapsed(self, limit: int | None, consequences: Consequences | None) -> list[str]:
         lapsed = self.connection.fetch(self.dialect.sql["lapsed"])
@@ -321,8 +325,8 @@ class SQLBroker:
         until = self._do(lambda: self.connection.fetch(sql["next_due"]))[0][0]
         if until is None or until > 0:
             return None if until is None else float(until)
-        queues = self._in_transaction(promote)
-        self._wake(Counter(queues))
+        queues = self.in_transaction(promote)
+        self.wake_up(Counter(queues))
         until = self._do(lambda: self.connection.fetch(sql["next_due"]))[0][0]
         return None if until is None else max(0.0, float(until))
 
@@ -330,12 +334,12 @@ class SQLBroker:
 
     def control(self, command: Command) -> int:
         carry_out = _CONTROLS[type(command)]
-        changed, queues = self._in_transaction(lambda: carry_out(self.connection, self.dialect, command))
+        changed, queues = self.in_transaction(lambda: carry_out(self.connection, self.dialect, command))
         self.connection.after_commit(lambda: self._after_control(queues))
         return changed
 
     def _after_control(self, queues: Mapping[str, int]) -> None:
-        self._wake(queues)
+        self.wake_up(queues)
         self._wake_waiters()
         with typed_errors(self.alias, self.connection):
             self.wake.wake_keepers()
@@ -381,17 +385,17 @@ class SQLBroker:
         return self._do(lambda: store.workers(self.connection, self.dialect))
 
     def remember(self, job: Job, outcome: Outcome) -> None:
-        self._in_transaction(lambda: store.remember(self.connection, self.dialect, job, outcome))
+        self.in_transaction(lambda: store.remember(self.connection, self.dialect, job, outcome))
 
     def report(self, token: Token, progress: dict[str, Any]) -> bool:
         values = (store.progress_text(progress), token.number, *token)
         return bool(self._do(lambda: self.connection.run(self.dialect.sql["report"], values)))
 
     def forget(self, ids: Iterable[str]) -> int:
-        return self._in_transaction(lambda: store.forget(self.connection, self.dialect, ids))
+        return self.in_transaction(lambda: store.forget(self.connection, self.dialect, ids))
 
     def prune(self, ages: Mapping[State, float], limit: int) -> int:
-        return self._in_transaction(lambda: store.prune(self.connection, self.dialect, ages, limit))
+        return self.in_transaction(lambda: store.prune(self.connection, self.dialect, ages, limit))
 
 
 _QUIET = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED, State.PARKED})

@@ -130,6 +130,14 @@ class CallerConnection:
             raise
         self._execute("COMMIT", ())
 
+    def spoil(self) -> None:
+        """See that the caller's transaction cannot commit: the server has undone it, or a part of it.
+
+        MySQL would go on in a new one, as if nothing had happened, and keep the later half of the caller's work.
+        """
+        if self.django.in_atomic_block:
+            self.django.needs_rollback = True
+
     def in_transaction(self) -> bool:
         return bool(self.django.in_atomic_block)
 
@@ -312,6 +320,8 @@ def typed_errors(alias: str, connection: Connection) -> Iterator[None]:
                     alias=alias, patience=PATIENCE
                 )
             ) from error
+        if is_conflict(error) and isinstance(connection, CallerConnection):
+            connection.spoil()
         connection.close()
         raise BrokerUnavailable(
             _("The database {alias!r} did not answer: {error}").format(alias=alias, error=str(error).strip())

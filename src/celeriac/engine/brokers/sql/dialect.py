@@ -13,10 +13,14 @@ from celeriac.engine.brokers.base import Consequences
 from celeriac.engine.brokers.endings import lost, poisonous, unwanted, with_consequences, worth_keeping
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.brokers.sql.connection import Connection, OwnConnection, Rows
+from celeriac.engine.entry import Entry
 from celeriac.engine.job import TERMINAL, Job, State, Token
 from celeriac.engine.outcome import Outcome
 
 RECORD = ", ".join(f"j.{column.strip()}" for column in rows.RECORD_COLUMNS.split(","))
+ENTRY = ", ".join(f'"{column}"' for column in Entry.__struct_fields__)
+ADVANCE = """update celeriac_periodic set next_run = %s, held = %s, enabled = %s, problem = %s, last_run = coalesce(%s, last_run),
+    last_job = coalesce({text}, last_job), total_run_count = total_run_count + %s where id = %s"""
 
 STATEMENTS = {
     # -- a worker and its children -------------------------------------------------------------------------------------
@@ -134,6 +138,16 @@ STATEMENTS = {
         and not exists (select 1 from celeriac_child where worker = celeriac_worker.id)""",
     "prune_turns": """delete from celeriac_turn where due < {ago}
         and not exists (select 1 from celeriac_live where job = celeriac_turn.job)""",
+    # -- periodic tasks ----------------------------------------------------------------------------------------------------
+    "agenda": """select (select next_run from celeriac_periodic where enabled = {true} and next_run is not null
+            order by next_run limit 1),
+        exists (select 1 from celeriac_periodic where enabled = {true} and next_run is null), {now}""",
+    "unplanned": f"""select {ENTRY} from celeriac_periodic where enabled = {{true}} and next_run is null
+        limit %s {{skip_locked}}""",
+    "due_entries": f"""select {ENTRY} from celeriac_periodic where enabled = {{true}} and next_run <= %s
+        order by next_run limit %s {{skip_locked}}""",
+    "advance": f"{ADVANCE} and next_run = %s",
+    "plan": f"{ADVANCE} and next_run is null",
     # -- one keeper for upkeep --------------------------------------------------------------------------------------------
     "lead": "update celeriac_leader set holder = %s, until = {ahead} where duty = %s and (holder = %s or until < {now})",
     "first_leader": "{insert_new} celeriac_leader (duty, holder, until) values (%s, %s, {ahead}) {unless_known}",

@@ -54,14 +54,15 @@ _ALL = (*rows.PLAIN_COLUMNS, *rows.OPTIONAL_COLUMNS)
 _SAVEPOINT = "celeriac_push"
 
 
-def _insert(columns: Sequence[str]) -> str:
-    # Only placeholders among the values: so the drivers make one statement of many rows.
+def _insert(columns: Sequence[str], created: str) -> str:
     names = ", ".join(f"`{column}`" for column in columns)
-    return f"insert into celeriac_job ({names}, created) values ({', '.join(['%s'] * len(columns))}, %s)"
+    return f"insert into celeriac_job ({names}, created) values ({', '.join(['%s'] * len(columns))}, {created})"
 
 
-INSERT_PLAIN = _insert(_PLAIN)
-INSERT_FULL = _insert(_ALL)
+_COLUMNS = {True: _PLAIN, False: _ALL}
+INSERT_ONE = {plain: _insert(columns, "utc_timestamp(6)") for plain, columns in _COLUMNS.items()}
+# Where there are only placeholders among the values, the drivers make one statement of many rows.
+INSERT_MANY = {plain: _insert(columns, "%s") for plain, columns in _COLUMNS.items()}
 INSERT_LIVE = "insert into celeriac_live (job, queue, priority, state, run_at) values (%s, %s, %s, %s, %s)"
 INSERT_LIVE_OF = """insert into celeriac_live (job, queue, priority, state, run_at)
     select number, queue, priority, state, run_at from celeriac_job where id in %s"""
@@ -72,10 +73,11 @@ class MySQL(TextValues, Dialect):
 
     vendor = "mysql"
     fragments = {  # noqa: RUF012 - read only, as declared in Dialect
-        "now": "utc_timestamp(6)", "ahead": "utc_timestamp(6) + interval %s second", "ago": "utc_timestamp(6) - interval %s second",
+        "now": "utc_timestamp(6)", "ahead": "utc_timestamp(6) + interval %s second",
+        "ago": "utc_timestamp(6) - interval %s second",
         "true": "1", "false": "0", "json": "%s", "text": "%s", "blob": "%s",
         "for_update": "for update", "skip_locked": "for update skip locked", "lock_live": "for update skip locked",
-        "until_min_run_at": "timestampdiff(microsecond, utc_timestamp(6), min(run_at)) / 1e6", "parked_by": "{column} = %s",
+        "until_min_due_at": "timestampdiff(microsecond, utc_timestamp(6), min(due_at)) / 1e6", "parked_by": "{column} = %s",
         "among": "in %s", "insert_new": "insert ignore into", "unless_known": "", "most_urgent": "urgency",
     }  # fmt: skip
     statements = {  # noqa: RUF012 - read only, as declared in Dialect
@@ -88,6 +90,9 @@ class MySQL(TextValues, Dialect):
             on duplicate key update worker = values(worker)""",
         "give_turn": """insert into celeriac_turn (job, task, attempt, due) values (%s, %s, %s, %s)
             on duplicate key update attempt = values(attempt), due = values(due)""",
+        "due": """select job, queue from celeriac_live force index (celeriac_live_due) where due_at <= {now}
+            order by due_at limit %s {skip_locked}""",
+        "next_due": "select {until_min_due_at} from celeriac_live where due_at is not null",
     }  # fmt: skip
 
     def __init__(self, alias: str) -> None:
@@ -124,17 +129,17 @@ class MySQL(TextValues, Dialect):
 
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
         with connection.atomic():
-            now = connection.fetch("select utc_timestamp(6)")[0][0]
-            if len(jobs) == 1 or not self._push_all(connection, jobs, now):
+            if len(jobs) == 1 or not self._push_all(connection, jobs):
                 for job in jobs:
-                    self._push_one(connection, job, now)
+                    self._push_one(connection, job)
 
-    def _push_all(self, connection: Connection, jobs: Sequence[Job], now: Any) -> bool:
+    def _push_all(self, connection: Connection, jobs: Sequence[Job]) -> bool:
         """Insert them together. Returns False, with nothing done, where one of them is there already."""
-        columns, insert = _columns(all(map(rows.is_plain, jobs)))
+        plain = all(map(rows.is_plain, jobs))
         connection.run(f"savepoint {_SAVEPOINT}")
+        now = connection.fetch("select utc_timestamp(6)")[0][0]
         try:
-            connection.run_many(insert, [(*self.values(job, columns), now) for job in jobs])
+            connection.run_many(INSERT_MANY[plain], [(*self.values(job, _COLUMNS[plain]), now) for job in jobs])
         except IntegrityError as error:
             if not is_duplicate(error):
                 raise
@@ -144,10 +149,10 @@ class MySQL(TextValues, Dialect):
             connection.run(INSERT_LIVE_OF, (tuple(job.id for job in jobs[start : start + AT_ONCE]),))
         return True
 
-    def _push_one(self, connection: Connection, job: Job, now: Any) -> None:
-        columns, insert = _columns(rows.is_plain(job))
+    def _push_one(self, connection: Connection, job: Job) -> None:
+        plain = rows.is_plain(job)
         try:
-            number = connection.insert(insert, (*self.values(job, columns), now))
+            number = connection.insert(INSERT_ONE[plain], self.values(job, _COLUMNS[plain]))
         except IntegrityError as error:
             if not is_duplicate(error):
                 raise
@@ -199,10 +204,6 @@ class MySQL(TextValues, Dialect):
         ]  # fmt: skip
 
 
-def _columns(plain: bool) -> tuple[Sequence[str], str]:
-    return (_PLAIN, INSERT_PLAIN) if plain else (_ALL, INSERT_FULL)
-
-
 def _parts(numbers: Sequence[int]) -> list[tuple[int, ...]]:
     return [tuple(numbers[start : start + AT_ONCE]) for start in range(0, len(numbers), AT_ONCE)]
 
@@ -215,7 +216,7 @@ def check_version(server: str) -> None:
     if found is None or (int(found[1]), int(found[2])) < needed:
         raise ImproperlyConfigured(
             _(
-                "The database server is {server}; Celeriac needs MySQL 8.0 or MariaDB 10.6 or later, for SKIP LOCKED. Upgrade it,"
-                ' or keep the jobs in another database: CELERY_BROKER_URL = "django://<alias>".'
+                "The database server is {server}; Celeriac needs MySQL 8.0 or MariaDB 10.6 or later, for SKIP LOCKED. Upgrade"
+                ' it, or keep the jobs in another database: CELERY_BROKER_URL = "django://<alias>".'
             ).format(server=server)
         )

@@ -1,0 +1,1 @@
+"""Periodic tasks: how they are declared in code, kept in the table, and turned into jobs when they are due."""

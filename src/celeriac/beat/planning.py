@@ -1,0 +1,140 @@
+"""What becomes of the periodic tasks that are due: their jobs, and their next times. No code of the project runs here."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from celeriac.beat.timetable import Timetable
+from celeriac.calling import build_job
+from celeriac.engine.codec import decode_payload
+from celeriac.engine.entry import Entry, IsLive, Step
+from celeriac.engine.errors import did_you_mean
+from celeriac.engine.ids import derived_id
+from celeriac.engine.job import Job, State
+from celeriac.engine.request import NOMINAL, PERIODIC, iso
+from celeriac.engine.translation import gettext as _
+
+if TYPE_CHECKING:
+    from celeriac.app import Celery
+
+logger = logging.getLogger("celeriac.beat")
+
+LOOK_AGAIN = 1.0
+"""Seconds until a tick that is held is looked at again."""
+UNKNOWN_FOR = 60.0
+"""Seconds that a tick waits for somebody who knows its task: a worker with newer code, perhaps."""
+
+
+class Planning:
+    """Plans the entries of one app: a ``Planner`` of the engine."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def __call__(self, entries: Sequence[Entry], now: float, is_live: IsLive) -> list[Step]:
+        """Return a step for each entry. One that cannot be understood is stopped, and says why; the others go on."""
+        return [self._step(entry, now, is_live) for entry in entries]
+
+    def _step(self, entry: Entry, now: float, is_live: IsLive) -> Step:
+        try:
+            timetable = Timetable(entry, _mapping("fields", entry.fields), self._app.settings.timezone)
+            if entry.next_run is None:
+                return _first(entry, timetable, now)
+            self._check_arguments(entry)
+            if entry.task not in self._app.tasks:
+                return self._await_somebody(entry, now)
+            return self._fire(entry, timetable, now, is_live)
+        except Exception as error:  # noqa: BLE001 - whatever a row holds, the others go on, and the reason is kept with it
+            logger.error("The periodic task %r is stopped: %s", entry.name, error)
+            return Step(entry=entry.id, enabled=False, problem=str(error) or type(error).__name__)
+
+    def _check_arguments(self, entry: Entry) -> None:
+        if not isinstance(_read("args", entry.args), list):
+            raise ValueError(_("args is {args!r}; expected a list.").format(args=entry.args))
+        _mapping("kwargs", entry.kwargs)
+
+    def _await_somebody(self, entry: Entry, now: float) -> Step:
+        """Hold the tick of a task that nobody here knows; stop the entry where nobody else comes."""
+        assert entry.next_run is not None
+        nominal = entry.next_run if entry.held is None else entry.held
+        problem = _("No worker knows the task {task!r}.{hint}").format(
+            task=entry.task, hint=did_you_mean(entry.task, self._app.tasks)
+        )
+        if now - nominal > UNKNOWN_FOR:
+            logger.error("The periodic task %r is stopped: %s", entry.name, problem)
+            return Step(entry=entry.id, enabled=False, problem=problem)
+        return Step(entry=entry.id, next_run=now + LOOK_AGAIN, held=nominal, problem=problem)
+
+    def _fire(self, entry: Entry, timetable: Timetable, now: float, is_live: IsLive) -> Step:
+        assert entry.next_run is not None
+        first = entry.next_run if entry.held is None else entry.held
+        busy = entry.overlap != "allow" and entry.last_job is not None and is_live(entry.last_job)
+        if busy and entry.overlap == "queue":
+            return Step(entry=entry.id, next_run=now + LOOK_AGAIN, held=first)
+        if entry.held is not None and entry.overlap != "queue":  # others who did not know the task have kept it waiting
+            times, following = timetable.due(first, now, "all", 100)
+        elif entry.held is not None:
+            times, following = [first], timetable.resume(first, max(now, first))
+        else:
+            times, following = timetable.due(first, now, entry.misfire, entry.misfire_limit)
+        if busy or entry.overlap != "allow":
+            times, following = ([] if busy else times[:1]), timetable.resume(first, max(now, first))
+        if entry.one_off:
+            times, following = times[:1], (None if times else following)
+        jobs = [self._job(entry, nominal, now) for nominal in times]
+        return Step(entry=entry.id, jobs=jobs, next_run=following, enabled=following is not None)
+
+    def _job(self, entry: Entry, nominal: float, now: float) -> Job:
+        """Return the job of one tick. Whoever builds it, its id is the same."""
+        args, kwargs, options = _arguments(entry)
+        options["task_id"] = derived_id(f"periodic {entry.name}", iso(nominal) or "")
+        options |= {"queue": entry.queue or None, "priority": entry.priority}
+        marks = {PERIODIC: entry.name, NOMINAL: iso(nominal)}
+        app = self._app
+        job = build_job(app, entry.task, app.tasks.get_task(entry.task), args, kwargs, options, marks, app.router.written)
+        job.schedule, job.nominal = entry.name, nominal
+        if entry.jitter > 0:
+            job.run_at = (job.run_at or nominal) + entry.jitter * _chance(job.id)
+            job.state = State.SCHEDULED if job.run_at > now else State.WAITING
+        return job
+
+
+def _first(entry: Entry, timetable: Timetable, now: float) -> Step:
+    """Plan an entry that is new or was changed. What has run does not run again, also where the clock was put back."""
+    first = timetable.next(max(now, entry.last_run or 0.0))
+    problem = "" if first is not None else _("Its time is over: there is none to come.")
+    return Step(entry=entry.id, next_run=first, enabled=first is not None, problem=problem)
+
+
+def _arguments(entry: Entry) -> tuple[Sequence[Any], Mapping[str, Any], dict[str, Any]]:
+    """Return arguments and options with the types that JSON has no words for."""
+    options = {**_mapping("options", entry.options), "headers": _mapping("headers", entry.headers)}
+    return decode_payload(msgspec.json.encode([_read("args", entry.args), _read("kwargs", entry.kwargs), options]))
+
+
+def _read(column: str, value: Any) -> Any:
+    """Return what a JSON column holds, whether or not the driver decoded it."""
+    if not isinstance(value, str | bytes):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError as error:
+        raise ValueError(_("{column} is {value!r}, which is not JSON: {error}").format(
+            column=column, value=value, error=error)) from error  # fmt: skip
+
+
+def _mapping(column: str, value: Any) -> Mapping[str, Any]:
+    found = _read(column, value)
+    if not isinstance(found, Mapping):
+        raise ValueError(_("{column} is {found!r}; expected names with values.").format(column=column, found=found))
+    return found
+
+
+def _chance(id: str) -> float:
+    """Return a number from 0 to 1 that is the same for the same job, whoever asks."""
+    return int.from_bytes(hashlib.sha256(id.encode()).digest()[:6]) / (1 << 48)

@@ -1,0 +1,2 @@
+-- Returns what time it is, as text.
+return exact(now())

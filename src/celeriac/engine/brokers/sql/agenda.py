@@ -1,0 +1,139 @@
+"""The table of periodic tasks: what is due is found by an index, and fired in one transaction with its row's advance.
+
+The rows are locked while their steps are planned (SQLite: by the one write lock), so each tick is planned by one ticker. An
+advance is conditional on the time that was read, and a job's id derives from its entry and nominal time: were the locks to
+fail, a tick would still not be fired twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from celeriac.engine.brokers.sql import rows, store
+from celeriac.engine.brokers.sql.connection import Rows
+from celeriac.engine.entry import Entry, Planner, Step
+from celeriac.engine.faults import fault_point
+from celeriac.engine.job import LIVE, Job, State
+
+if TYPE_CHECKING:
+    from celeriac.engine.brokers.sql.broker import SQLBroker
+
+BUSY = 0.05
+"""Seconds until the next look where everything due is in the hands of others."""
+
+_TIMES = frozenset({"start", "end", "next_run", "held", "last_run"})
+_NEXT_RUN = Entry.__struct_fields__.index("next_run")
+
+
+class _Overtaken(Exception):
+    """A row is not as it was read: nothing of the batch counts."""
+
+
+class SQLAgenda:
+    """The periodic tasks in the database of ``broker``.
+
+    Their jobs go into the same database. With ``elsewhere`` they go to that broker, which is told of them in a transaction of
+    Django's own.
+    """
+
+    def __init__(self, broker: SQLBroker, plan: Planner, elsewhere: Any = None) -> None:
+        self._broker = broker
+        self._plan = plan
+        self._elsewhere = elsewhere
+
+    def fire(self, limit: int) -> float | None:
+        """Fire up to ``limit`` due entries. Returns the seconds until the next is due, 0 where more may be due already."""
+        until, now = self._next()
+        if until is None or until > 0:
+            return until
+        queues: Counter[str] = Counter()
+        dues: list[float] = []
+
+        def fire() -> int:
+            queues.clear()
+            dues.clear()
+            found = self._due(now, limit)
+            steps = self._plan([_entry(row) for row in found], now, self._is_live)
+            jobs = self._advance(found, steps)
+            queues.update(job.queue for job in jobs if job.state is State.WAITING)
+            dues.extend(job.run_at for job in jobs if job.run_at is not None)
+            return len(found)
+
+        try:
+            with self._transaction():
+                fired = self._broker.in_transaction(fire)
+        except _Overtaken:
+            return BUSY
+        if not fired:
+            return BUSY
+        fault_point("after-tick")
+        if self._elsewhere is None:
+            self._broker.wake_up(queues, min(dues, default=None))
+        return 0.0
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._broker.close()
+        if self._elsewhere is not None:
+            self._elsewhere.close()
+
+    def _transaction(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self._elsewhere is None else transaction.atomic(using=self._broker.alias)
+
+    def _next(self) -> tuple[float | None, float]:
+        """Return the seconds until the next entry is due, and the database's time."""
+        [[first, unplanned, now]] = self._broker.read("agenda")
+        time = rows.seconds(now) or 0.0
+        if unplanned:
+            return 0.0, time
+        return (None, time) if first is None else ((rows.seconds(first) or 0.0) - time, time)
+
+    def _due(self, now: float, limit: int) -> Rows:
+        connection, dialect = self._broker.connection, self._broker.dialect
+        found = list(connection.fetch(dialect.sql["unplanned"], (limit,)))
+        found += connection.fetch(dialect.sql["due_entries"], (dialect.time(now), limit))
+        return found
+
+    def _advance(self, found: Rows, steps: Sequence[Step]) -> list[Job]:
+        """Advance the rows, which must be as they were read, and push the jobs."""
+        connection, dialect = self._broker.connection, self._broker.dialect
+        planned = [self._values(step) for row, step in zip(found, steps, strict=True) if row[_NEXT_RUN] is None]
+        due = [(*self._values(step), row[_NEXT_RUN]) for row, step in zip(found, steps, strict=True) if row[_NEXT_RUN] is not None]
+        for statement, values in (("plan", planned), ("advance", due)):
+            if values and connection.run_many(dialect.sql[statement], values) != len(values):
+                raise _Overtaken
+        jobs = [job for step in steps for job in step.jobs]
+        fault_point("before-tick")
+        if jobs and self._elsewhere is not None:
+            self._elsewhere.push(jobs)
+        elif jobs:
+            dialect.push(connection, jobs)
+        return jobs
+
+    def _values(self, step: Step) -> tuple[Any, ...]:
+        time = self._time
+        last = step.jobs[-1] if step.jobs else None
+        return (
+            time(step.next_run), time(step.held), step.enabled, rows.clean(step.problem), last and time(last.nominal),
+            last and last.id, len(step.jobs), step.entry,
+        )  # fmt: skip
+
+    def _time(self, value: float | None) -> Any:
+        # A hair more, since some drivers' text cuts the last digit: 0.1 is a little less than a tenth.
+        return None if value is None else self._broker.dialect.time(value + 2e-7)
+
+    def _is_live(self, id: str) -> bool:
+        broker = self._broker
+        job = store.get(broker.connection, broker.dialect, id) if self._elsewhere is None else self._elsewhere.get(id)
+        return job is not None and job.state in LIVE
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    values = dict(zip(Entry.__struct_fields__, row, strict=True))
+    values |= {name: rows.seconds(values[name]) for name in _TIMES}
+    return Entry(**values)

@@ -1,0 +1,301 @@
+"""The table of periodic tasks: what is due is fired once, whoever looks, and what is wrong with a row stops only that row."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from celeriac import Celery
+from celeriac.beat.planning import Planning
+from celeriac.engine.brokers.sql.agenda import SQLAgenda
+from celeriac.engine.brokers.sql.broker import SQLBroker
+from celeriac.engine.codec import decode_payload
+from celeriac.engine.entry import Entry, IsLive, Step
+from celeriac.engine.job import Job, State
+from celeriac.models import PeriodicTask
+from celeriac.testing.conformance.scenario import a_child, an_outcome
+from tests.conformance.conftest import opened
+
+
+@pytest.fixture
+def app() -> Iterator[Celery]:
+    app = Celery("shop", broker="memory://", set_as_current=False)
+    app.conf.update(timezone="UTC")
+    app.task(name="count")(lambda *args, **kwargs: None)
+    yield app
+    app.close()
+
+
+@pytest.fixture
+def agenda(app: Celery, others: SQLBroker) -> SQLAgenda:
+    return SQLAgenda(others, Planning(app))
+
+
+def rows(alias: str) -> Any:
+    return PeriodicTask.objects.using(alias)
+
+
+def an_entry(alias: str, name: str = "often", **columns: Any) -> PeriodicTask:
+    """Make an entry that is due every hour, and that was due a second ago."""
+    due = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
+    given = {"name": name, "kind": "interval", "fields": {"every": 3600}, "task": "count", "next_run": due, **columns}
+    made: PeriodicTask = rows(alias).create(**given)
+    return made
+
+
+def fired(agenda: SQLAgenda, limit: int = 500) -> None:
+    """Fire until nothing is due."""
+    while agenda.fire(limit) == 0.0:
+        continue
+
+
+def jobs(broker: SQLBroker) -> list[Job]:
+    return broker.find({}, 20_000)
+
+
+def test_what_is_due_becomes_a_job_that_says_of_what_and_when(alias: str, agenda: SQLAgenda, others: SQLBroker) -> None:
+    day = {"__type__": "date", "__value__": "2026-11-21"}
+    entry = an_entry(alias, args=[1, day], kwargs={"a": 2}, queue="slow", priority=7, headers={"h": "x"}, options={"time_limit": 9})
+    fired(agenda)
+    [job] = jobs(others)
+    args, kwargs, embed = decode_payload(job.payload)
+    assert (job.task, job.queue, job.priority, job.headers, job.state) == ("count", "slow", 7, {"h": "x"}, State.WAITING)
+    assert (args, kwargs, embed["time_limit"]) == ([1, datetime(2026, 11, 21).date()], {"a": 2}, 9)
+    assert (job.schedule, job.nominal) == ("often", entry.next_run.timestamp())
+    assert (embed["periodic_task_name"], embed["nominal"]) == ("often", entry.next_run.isoformat())
+    after = rows(alias).get()
+    assert (after.next_run, after.last_run) == (entry.next_run + timedelta(hours=1), entry.next_run)
+    assert (after.total_run_count, after.last_job, after.problem) == (1, job.id, "")
+
+
+def test_a_new_entry_is_planned_first_and_its_first_tick_is_one_interval_later(
+    alias: str, agenda: SQLAgenda, others: SQLBroker
+) -> None:
+    an_entry(alias, next_run=None)
+    fired(agenda)
+    assert jobs(others) == []
+    assert 3590 < (rows(alias).get().next_run - datetime.now(UTC)).total_seconds() <= 3600
+    assert 3590 < (agenda.fire(10) or 0) <= 3600
+
+
+def test_without_entries_there_is_nothing_to_wait_for(alias: str, agenda: SQLAgenda) -> None:
+    assert agenda.fire(10) is None
+    an_entry(alias, enabled=False)
+    assert agenda.fire(10) is None
+
+
+def test_of_several_who_look_at_once_one_fires_each_tick(alias: str, app: Celery, others: SQLBroker) -> None:
+    for number in range(300):
+        an_entry(alias, f"entry {number}")
+    start = threading.Barrier(3)
+
+    def look() -> None:
+        broker = opened(alias)
+        agenda = SQLAgenda(broker, Planning(app))
+        start.wait(10)
+        while agenda.fire(20) in (0.0, 0.05):
+            continue
+        broker.close()
+
+    threads = [threading.Thread(target=look) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    found = jobs(others)
+    assert (len(found), len({job.schedule for job in found})) == (300, 300)
+    assert set(rows(alias).values_list("total_run_count", flat=True)) == {1}
+
+
+def test_ten_thousand_at_one_minute_are_all_fired(alias: str, agenda: SQLAgenda, others: SQLBroker) -> None:
+    due = datetime.now(UTC).replace(second=0, microsecond=0)
+    minutely = {"kind": "crontab", "fields": {}, "task": "count", "next_run": due}
+    rows(alias).bulk_create(
+        [PeriodicTask(name=f"entry {number}", **minutely) for number in range(10_000)], batch_size=1000
+    )
+    fired(agenda)
+    assert len({job.schedule for job in jobs(others)}) == 10_000
+    assert {(row.next_run > due, row.last_run) for row in rows(alias).all()} == {(True, due)}
+
+
+def test_a_tick_that_fails_before_its_commit_has_not_been(alias: str, agenda: SQLAgenda, app: Celery, others: SQLBroker) -> None:
+    entry = an_entry(alias)
+    planning = Planning(app)
+
+    class Unplugged(Exception):
+        pass
+
+    class Torn(SQLAgenda):
+        def _advance(self, found: Any, steps: Sequence[Step]) -> list[Job]:
+            super()._advance(found, steps)
+            raise Unplugged
+
+    with pytest.raises(Unplugged):
+        Torn(others, planning).fire(10)
+    assert (jobs(others), rows(alias).get().next_run) == ([], entry.next_run)
+    fired(agenda)
+    assert len(jobs(others)) == 1
+
+
+def test_a_row_that_was_changed_after_it_was_read_is_not_fired(alias: str, app: Celery, others: SQLBroker) -> None:
+    an_entry(alias)
+
+    class Changed(SQLAgenda):
+        def _due(self, now: float, limit: int) -> Any:
+            found = super()._due(now, limit)
+            self._broker.connection.run("update celeriac_periodic set next_run = %s", (self._time(now + 60),))
+            return found
+
+    Changed(others, Planning(app)).fire(10)
+    assert jobs(others) == []
+    assert rows(alias).get().total_run_count == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"kind": "lunar"}, "no kind of schedule 'lunar'"),
+        ({"kind": "crontab", "fields": {"day_of_month": "31", "month_of_year": "2"}}, "month"),
+        ({"fields": {"every": 0}}, "greater than 0"),
+        ({"fields": [3600]}, "expected names with values"),
+        ({"args": {"a": 1}}, "expected a list"),
+        ({"kwargs": "no"}, "kwargs is 'no'"),
+        ({"time_zone": "Mars/Base"}, "Mars/Base"),
+        ({"options": {"countdwn": 3}}, "Did you mean 'countdown'?"),
+        ({"priority": 1000}, "priority is 1000"),
+    ],
+)
+def test_a_row_that_is_wrong_is_stopped_with_its_reason_and_the_others_go_on(
+    alias: str, agenda: SQLAgenda, others: SQLBroker, wrong: dict[str, Any], problem: str
+) -> None:
+    an_entry(alias, "wrong", **wrong)
+    an_entry(alias, "right")
+    fired(agenda)
+    assert [job.schedule for job in jobs(others)] == ["right"]
+    stopped = rows(alias).get(name="wrong")
+    assert (stopped.enabled, stopped.next_run) == (False, None)
+    assert problem in stopped.problem
+
+
+def test_text_that_is_no_json_is_stopped_too(alias: str, agenda: SQLAgenda, others: SQLBroker) -> None:
+    if connections[alias].vendor != "sqlite":
+        pytest.skip("this server refuses such text")
+    an_entry(alias, "wrong")
+    an_entry(alias, "right")
+    with connections[alias].cursor() as cursor:
+        cursor.execute("pragma ignore_check_constraints = on")
+        cursor.execute("update celeriac_periodic set args = '[1,' where name = 'wrong'")
+    fired(agenda)
+    assert [job.schedule for job in jobs(others)] == ["right"]
+    with connections[alias].cursor() as cursor:
+        cursor.execute("select problem from celeriac_periodic where name = 'wrong'")
+        assert "args is '[1,', which is not JSON" in cursor.fetchone()[0]
+
+
+def test_a_tick_whose_task_nobody_knows_waits_for_who_does(alias: str, app: Celery, agenda: SQLAgenda, others: SQLBroker) -> None:
+    entry = an_entry(alias, task="coumt")
+    fired(agenda)
+    held = rows(alias).get()
+    assert (jobs(others), held.enabled, held.held) == ([], True, entry.next_run)
+    assert held.problem == "No worker knows the task 'coumt'. Did you mean 'count'?"
+    app.task(name="coumt")(lambda: None)
+    rows(alias).update(next_run=entry.next_run)
+    fired(agenda)
+    assert [job.nominal for job in jobs(others)] == [entry.next_run.timestamp()]
+    assert (rows(alias).get().held, rows(alias).get().problem) == (None, "")
+
+
+def test_an_entry_whose_task_stays_unknown_is_stopped(alias: str, agenda: SQLAgenda) -> None:
+    an_entry(alias, task="coumt", held=datetime.now(UTC) - timedelta(minutes=2))
+    fired(agenda)
+    assert (rows(alias).get().enabled, "No worker knows" in rows(alias).get().problem) == (False, True)
+
+
+def test_a_one_off_runs_once_and_is_over(alias: str, agenda: SQLAgenda, others: SQLBroker) -> None:
+    an_entry(alias, one_off=True)
+    fired(agenda)
+    assert len(jobs(others)) == 1
+    assert (rows(alias).get().enabled, agenda.fire(10)) == (False, None)
+
+
+def test_while_its_job_is_there_an_entry_that_must_not_overlap_is_left_out(
+    alias: str, agenda: SQLAgenda, others: SQLBroker
+) -> None:
+    entry = an_entry(alias, overlap="skip")
+    fired(agenda)
+    rows(alias).update(next_run=entry.next_run)
+    fired(agenda)
+    assert len(jobs(others)) == 1
+    assert rows(alias).get().next_run > datetime.now(UTC)
+
+
+def test_of_an_entry_that_queues_one_a_single_tick_waits_for_the_job_before(
+    alias: str, agenda: SQLAgenda, others: SQLBroker
+) -> None:
+    entry = an_entry(alias, overlap="queue")
+    fired(agenda)
+    second = entry.next_run + timedelta(microseconds=500_000)
+    for nominal in (second, entry.next_run + timedelta(microseconds=700_000)):
+        rows(alias).update(next_run=nominal)
+        fired(agenda)
+    assert (len(jobs(others)), rows(alias).get().held) == (1, second)
+    [running] = others.claim(["celery"], 1, a_child(others))
+    others.settle([an_outcome(running, State.SUCCEEDED)])
+    rows(alias).update(next_run=second)
+    fired(agenda)
+    assert sorted(job.nominal or 0.0 for job in jobs(others)) == [entry.next_run.timestamp(), second.timestamp()]
+    assert rows(alias).get().held is None
+
+
+def test_jitter_delays_the_job_and_not_the_nominal_time(alias: str, agenda: SQLAgenda, others: SQLBroker) -> None:
+    entry = an_entry(alias, jitter=1e6)
+    fired(agenda)
+    [job] = jobs(others)
+    assert (job.state, job.nominal) == (State.SCHEDULED, entry.next_run.timestamp())
+    assert entry.next_run.timestamp() < (job.run_at or 0) < entry.next_run.timestamp() + 1e6
+
+
+def test_a_form_that_was_opened_before_a_tick_does_not_repeat_it(alias: str, agenda: SQLAgenda, others: SQLBroker) -> None:
+    form = an_entry(alias)
+    opened_before = rows(alias).get(pk=form.pk)
+    fired(agenda)
+    opened_before.description = "every hour"
+    opened_before.save()
+    fired(agenda)
+    after = rows(alias).get()
+    assert (len(jobs(others)), after.total_run_count, after.description) == (1, 1, "every hour")
+
+
+def test_a_change_of_when_it_runs_has_it_planned_anew(alias: str, agenda: SQLAgenda) -> None:
+    an_entry(alias)
+    fired(agenda)
+    row = rows(alias).get()
+    row.fields = {"every": 60}
+    row.save()
+    fired(agenda)
+    assert 50 < (rows(alias).get().next_run - datetime.now(UTC)).total_seconds() <= 60
+
+
+def test_a_clock_that_is_put_back_repeats_no_tick(alias: str, agenda: SQLAgenda, others: SQLBroker) -> None:
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    an_entry(alias, next_run=None, last_run=ahead, kind="crontab", fields={})
+    fired(agenda)
+    assert rows(alias).get().next_run > ahead
+
+
+def test_a_planner_is_told_what_is_in_the_table(alias: str, others: SQLBroker) -> None:
+    an_entry(alias, start=datetime(2026, 1, 1, tzinfo=UTC), one_off=True, priority=None)
+    seen: list[Entry] = []
+
+    def plan(entries: Sequence[Entry], now: float, is_live: IsLive) -> list[Step]:
+        seen.extend(entries)
+        return [Step(entry=entry.id, next_run=now + 60) for entry in entries]
+
+    SQLAgenda(others, plan).fire(10)
+    [entry] = seen
+    assert (entry.name, entry.kind, bool(entry.one_off), entry.priority, entry.start) == ("often", "interval", True, None, 1767225600.0)

@@ -1,0 +1,147 @@
+"""What is MariaDB's and MySQL's own: names compared exactly, deadlocks, old servers, hosts that no wake-up reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connections, transaction
+from django.db.transaction import TransactionManagementError
+
+from celeriac.engine.brokers.base import Pause, Resume
+from celeriac.engine.brokers.sql.broker import SQLBroker
+from celeriac.engine.brokers.sql.connection import OwnConnection
+from celeriac.engine.brokers.sql.mysql import check_version
+from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured
+from celeriac.testing.conformance.scenario import PATIENCE, a_child, a_job, start
+from tests.chaos.ledger import wait_for
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.parametrize("alias", ["mariadb"], indirect=True)]
+
+WAIT_FOR_A_LOCK = "select count(*) from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
+HEAVY = 50
+"""Rows that a transaction has written which the server is to spare: a deadlock's victim is who wrote less."""
+
+
+@pytest.fixture
+def rival(others: SQLBroker) -> Iterator[OwnConnection]:
+    """Somebody else's transaction, with much to lose."""
+    rival = others.dialect.connect()
+    yield rival
+    rival.close()
+
+
+def insert(connection: OwnConnection, id: str) -> None:
+    connection.run(
+        "insert into celeriac_job (id, task, queue, payload, state, created)"
+        " values (%s, 't', 'q', '', 'succeeded', utc_timestamp(6))",
+        (id,),
+    )
+
+
+def one_waits(broker: SQLBroker) -> bool:
+    """Return whether a transaction waits. The server looks anew only when nobody has asked for a tenth of a second."""
+    broker.connection.fetch("select sleep(0.12)")
+    return bool(broker.connection.fetch(WAIT_FOR_A_LOCK)[0][0] == 1)
+
+
+def deadlocked(rival: OwnConnection, others: SQLBroker, push: Callable[[], object], first: str, second: str) -> None:
+    """Let ``push`` insert the first id and wait for the second, which the rival has inserted, who then comes to the first.
+
+    The ids are new ones in each test: where a deleted one lies, an insert locks its surroundings.
+    """
+    with rival.atomic():
+        for number in range(HEAVY):
+            insert(rival, f"heavy-{first}-{number}")
+        insert(rival, second)
+        pushing = start(push)
+        wait_for(lambda: one_waits(others), "a lock wait", PATIENCE)
+        insert(rival, first)
+    pushing.finish()
+
+
+def test_a_worker_that_lost_a_deadlock_tries_again(alias: str, others: SQLBroker, rival: OwnConnection) -> None:
+    def push() -> None:
+        broker = SQLBroker(alias, private=True)
+        broker.push([a_job(id="x"), a_job(id="y"), a_job(id="z")])
+        broker.close()
+
+    deadlocked(rival, others, push, "x", "y")
+    assert others.get("z") is not None
+
+
+def test_a_caller_that_lost_a_deadlock_cannot_commit_what_it_does_next(
+    alias: str, others: SQLBroker, rival: OwnConnection
+) -> None:
+    def push() -> None:
+        broker = SQLBroker(alias)
+        try:
+            with pytest.raises(TransactionManagementError), transaction.atomic(using=alias):
+                broker.push([a_job(id="before"), a_job(id="p")])
+                with pytest.raises(BrokerUnavailable, match="Deadlock"):
+                    broker.push([a_job(id="q")])
+                with connections[alias].cursor() as cursor:
+                    cursor.execute("insert into celeriac_queue (name) values ('after')")
+        finally:
+            connections[alias].close()
+
+    deadlocked(rival, others, push, "p", "q")
+    assert others.get("before") is None
+    assert not others.connection.fetch("select name from celeriac_queue")
+
+
+@pytest.mark.parametrize("other", ["ID", "id ", "ïd", "id\t"])
+def test_ids_and_queues_that_differ_in_case_accent_or_trailing_space_are_different(
+    alias: str, others: SQLBroker, other: str
+) -> None:
+    child = a_child(others)
+    others.push([a_job(id="id", queue="id"), a_job(id=other, queue=other)])
+    assert [job.id for job in others.claim([other], 10, child)] == [other]
+    assert [job.id for job in others.claim(["id"], 10, child)] == ["id"]
+
+
+def test_the_longest_names_of_four_byte_characters_fit_the_indexes(alias: str, others: SQLBroker) -> None:
+    longest = "\U0001f33f" * 255
+    others.push([a_job(id=longest, queue=longest, group=longest, root=longest)])
+    assert [job.id for job in others.claim([longest], 1, a_child(others))] == [longest]
+    assert [job.id for job in others.find({"group": longest}, 10)] == [longest]
+
+
+def test_a_payload_of_megabytes_comes_back_as_it_was(alias: str, others: SQLBroker) -> None:
+    payload = bytes(range(256)) * (5 * 4096)
+    others.push([a_job(payload=payload), a_job(payload=payload)])
+    assert [job.payload for job in others.claim(["default"], 2, a_child(others))] == [payload] * 2
+
+
+def test_a_claim_in_order_of_priority_reads_only_what_it_takes(alias: str, others: SQLBroker) -> None:
+    others.push([a_job(priority=number % 5) for number in range(300)])
+    child = a_child(others)
+    others.connection.run("flush status")
+    assert len(others.claim(["default"], 5, child)) == 5
+    read = others.connection.fetch("show session status where variable_name in ('Handler_read_next', 'Sort_rows')")
+    assert sum(int(number) for _, number in read) < 50
+
+
+def test_who_hears_nothing_of_a_push_sees_it_by_looking(alias: str, caller: SQLBroker, others: SQLBroker) -> None:
+    notifier = others.notifier()
+    notifier.arm(a_child(others), ["default", "other"])
+    assert not notifier.changed()
+    caller.push([a_job(queue="elsewhere")])
+    assert not notifier.changed()
+    caller.control(Pause(queues=("default",)))
+    caller.push([a_job()])
+    assert not notifier.changed()
+    caller.control(Resume(queues=("default",)))
+    assert notifier.changed()
+    assert notifier.poll_every <= 0.1
+
+
+@pytest.mark.parametrize("server", ["10.5.26-MariaDB", "5.5.5-10.4.34-MariaDB-1:10.4.34", "5.7.44-log", "ancient"])
+def test_a_server_that_is_too_old_is_refused_with_its_version(alias: str, server: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=rf"The database server is {server}; Celeriac needs MySQL 8\.0 or MariaDB"):
+        check_version(server)
+
+
+@pytest.mark.parametrize("server", ["10.6.0-MariaDB", "5.5.5-10.11.2-MariaDB", "11.8.1-MariaDB", "8.0.36", "9.1.0"])
+def test_a_server_that_is_new_enough_is_accepted(alias: str, server: str) -> None:
+    assert check_version(server) is None
