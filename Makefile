@@ -5,7 +5,7 @@ VENV := .venv/bin
 CHECKED := src tests tools example $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo services test lint format chaos bench clean
+.PHONY: help demo services test lint format chaos oracle bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,10 @@ format: ## Rewrite the code as ruff formats it
 chaos: ## Kill workers under load and count what was lost (ARGS="--help")
 	@$(PYTHON) tools/environment.py test
 	$(VENV)/python -m tests.chaos $(ARGS)
+
+oracle: ## Compare the schedules with a scan of every minute (ARGS="--help")
+	@$(PYTHON) tools/environment.py test
+	$(VENV)/python -m tests.schedules_oracle $(ARGS)
 
 bench: ## Measure the speed (ARGS="--help")
 	@$(PYTHON) tools/environment.py test

@@ -7,6 +7,7 @@ a claim down. While a live row exists, it says where the job is; afterwards the 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.db import models
@@ -296,7 +297,9 @@ class PeriodicTask(models.Model):
     total_run_count = models.BigIntegerField(db_default=0)
     problem = models.TextField(default="", blank=True)
 
-    PLANNED: ClassVar = ("kind", "fields", "time_zone", "task", "args", "kwargs", "start", "end", "one_off", "enabled", "retired")
+    PLANNED: ClassVar = (
+        "kind", "fields", "time_zone", "task", "args", "kwargs", "start", "end", "one_off", "enabled", "retired",
+    )  # fmt: skip
     """A change of these has it planned anew."""
     OF_TICKER: ClassVar = frozenset({"next_run", "held", "last_run", "last_job", "total_run_count", "problem"})
 
@@ -313,7 +316,8 @@ class PeriodicTask(models.Model):
     def overrides(self) -> dict[str, Any]:
         """What somebody changed of an entry that comes from code, by column."""
         declared = self.declaration or {}
-        return {name: value for name in declared if (value := getattr(self, name)) != declared[name]}
+        now = {name: getattr(self, name) for name in declared}
+        return {name: value for name, value in now.items() if _in_json(value) != declared[name]}
 
     def save(self, **options: Any) -> None:
         """Write what people decide, and have it planned anew where that changes when it runs."""
@@ -328,7 +332,12 @@ class PeriodicTask(models.Model):
 
     def _is_changed(self, using: str | None) -> bool:
         rows = PeriodicTask.objects.using(using or self._state.db).filter(pk=self.pk)
-        return rows.values(*self.PLANNED).first() != {name: getattr(self, name) for name in self.PLANNED}
+        before: dict[str, Any] | None = rows.values(*self.PLANNED).first()
+        return before != {name: getattr(self, name) for name in self.PLANNED}
+
+
+def _in_json(value: Any) -> Any:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
 class Leader(models.Model):

@@ -36,7 +36,6 @@ from celeriac.engine.outcome import Failure
 from celeriac.engine.translation import gettext as _
 from celeriac.engine.translation import language
 from celeriac.engine.worker.attempt_log import AttemptLog
-from celeriac.engine.worker.project import Project
 from celeriac.followups import follow_failure
 from celeriac.outbox import Outbox, outbox_of
 from celeriac.queues import declared_queues

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,13 +12,18 @@ from typing import Any
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from celeriac.engine.brokers.redis.broker import RedisBroker
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.job import Job, State
 from celeriac.models import PeriodicTask
 from tests.chaos.database import postgres_settings
 from tests.conformance.conftest import database
+from tests.outbox.conftest import valkey
 from tests.process.smallsite import ALIAS, OPTIONS, Project, Started, until
+from tests.process.test_outbox_kill import broker
+from tests.process.test_outbox_kill import rows as outbox_rows
 
+__all__ = ["broker", "valkey"]
 pytestmark = pytest.mark.process
 
 LEDGER = """
@@ -139,9 +145,7 @@ def test_an_entry_that_left_the_code_is_retired_and_comes_back_with_it(site: Pro
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def anywhere(
-    request: pytest.FixtureRequest, project: Project, django_db_blocker: DjangoDbBlocker
-) -> Iterator[Project]:
+def anywhere(request: pytest.FixtureRequest, project: Project, django_db_blocker: DjangoDbBlocker) -> Iterator[Project]:
     """A project that was migrated, on each database in turn."""
     project.add_tasks(LEDGER)
     if request.param == "sqlite":
@@ -173,3 +177,18 @@ def test_keepers_and_workers_that_are_killed_lose_no_tick_and_repeat_none(anywhe
     assert {round(later - earlier, 3) for earlier, later in itertools.pairwise(planned)} == {0.25}
     assert {round(tick, 3) for tick in ticks(site)} <= {round(nominal, 3) for nominal in planned}
     assert rows().get().total_run_count == len(planned)
+
+
+def test_with_a_broker_elsewhere_a_tick_that_is_killed_before_it_is_sent_is_sent_by_a_worker(
+    site: Project, broker: RedisBroker
+) -> None:
+    a_schedule(site, notes={"task": "shop.tasks.note", "schedule": 0.5})
+    killed = site.start("manage.py", "celeriac", "beat", CELERIAC_FAULT="before-send:2:kill")
+    assert killed.wait() == -signal.SIGKILL, killed.printed()
+    assert (rows().get().total_run_count, len(broker.find({}, 10))) == (2, 1)
+    worker = site.worker()
+    until(lambda: len(ticks(site)) >= 4 and outbox_rows() == 0, worker)
+    assert worker.stop() == 0
+    fired = sorted(job.nominal or 0.0 for job in broker.find({}, 1000))
+    assert len(fired) == rows().get().total_run_count
+    assert {round(later - earlier, 3) for earlier, later in itertools.pairwise(fired)} == {0.5}

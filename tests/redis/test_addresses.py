@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from redis.connection import SSLConnection
 from redis.sentinel import SentinelConnectionPool
@@ -100,3 +102,11 @@ def test_the_same_database_is_recognised_however_it_is_written() -> None:
     assert not places("redis://localhost/0") & places("redis://localhost/1")
     assert places("unix:///run/r.sock?db=1") == places("redis+socket:///run/r.sock?virtual_host=1")
     assert places("memcached://x") == frozenset()
+
+
+def test_without_redis_py_the_error_is_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("celeriac.engine.brokers.redis")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(ImproperlyConfigured, match=r"pip install 'celeriac\[redis\]'.*django://default"):
+        connect("redis://localhost")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +13,11 @@ from django.db import connections
 from celeriac import Celery
 from celeriac.beat.planning import Planning
 from celeriac.engine.brokers.sql.agenda import SQLAgenda
+from celeriac.engine.brokers.sql.agenda import _entry as as_entry
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.codec import decode_payload
 from celeriac.engine.entry import Entry, IsLive, Step
+from celeriac.engine.errors import BrokerUnavailable
 from celeriac.engine.job import Job, State
 from celeriac.models import PeriodicTask
 from celeriac.testing.conformance.scenario import a_child, an_outcome
@@ -40,12 +42,11 @@ def rows(alias: str) -> Any:
     return PeriodicTask.objects.using(alias)
 
 
-def an_entry(alias: str, name: str = "often", **columns: Any) -> PeriodicTask:
+def an_entry(alias: str, name: str = "often", **columns: Any) -> Any:
     """Make an entry that is due every hour, and that was due a second ago."""
     due = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
     given = {"name": name, "kind": "interval", "fields": {"every": 3600}, "task": "count", "next_run": due, **columns}
-    made: PeriodicTask = rows(alias).create(**given)
-    return made
+    return rows(alias).create(**given)
 
 
 def fired(agenda: SQLAgenda, limit: int = 500) -> None:
@@ -60,12 +61,14 @@ def jobs(broker: SQLBroker) -> list[Job]:
 
 def test_what_is_due_becomes_a_job_that_says_of_what_and_when(alias: str, agenda: SQLAgenda, others: SQLBroker) -> None:
     day = {"__type__": "date", "__value__": "2026-11-21"}
-    entry = an_entry(alias, args=[1, day], kwargs={"a": 2}, queue="slow", priority=7, headers={"h": "x"}, options={"time_limit": 9})
+    entry = an_entry(
+        alias, args=[1, day], kwargs={"a": 2}, queue="slow", priority=7, headers={"h": "x"}, options={"time_limit": 9}
+    )
     fired(agenda)
     [job] = jobs(others)
     args, kwargs, embed = decode_payload(job.payload)
     assert (job.task, job.queue, job.priority, job.headers, job.state) == ("count", "slow", 7, {"h": "x"}, State.WAITING)
-    assert (args, kwargs, embed["time_limit"]) == ([1, datetime(2026, 11, 21).date()], {"a": 2}, 9)
+    assert (args, kwargs, embed["time_limit"]) == ([1, date(2026, 11, 21)], {"a": 2}, 9)
     assert (job.schedule, job.nominal) == ("often", entry.next_run.timestamp())
     assert (embed["periodic_task_name"], embed["nominal"]) == ("often", entry.next_run.isoformat())
     after = rows(alias).get()
@@ -112,18 +115,18 @@ def test_of_several_who_look_at_once_one_fires_each_tick(alias: str, app: Celery
     assert set(rows(alias).values_list("total_run_count", flat=True)) == {1}
 
 
-def test_ten_thousand_at_one_minute_are_all_fired(alias: str, agenda: SQLAgenda, others: SQLBroker) -> None:
+def test_more_than_a_batch_at_one_minute_are_all_fired(alias: str, agenda: SQLAgenda, others: SQLBroker) -> None:
     due = datetime.now(UTC).replace(second=0, microsecond=0)
     minutely = {"kind": "crontab", "fields": {}, "task": "count", "next_run": due}
-    rows(alias).bulk_create(
-        [PeriodicTask(name=f"entry {number}", **minutely) for number in range(10_000)], batch_size=1000
-    )
+    rows(alias).bulk_create([PeriodicTask(name=f"entry {number}", **minutely) for number in range(1200)], batch_size=1000)
     fired(agenda)
-    assert len({job.schedule for job in jobs(others)}) == 10_000
+    assert len({job.schedule for job in jobs(others)}) == 1200
     assert {(row.next_run > due, row.last_run) for row in rows(alias).all()} == {(True, due)}
 
 
-def test_a_tick_that_fails_before_its_commit_has_not_been(alias: str, agenda: SQLAgenda, app: Celery, others: SQLBroker) -> None:
+def test_a_tick_that_fails_before_its_commit_has_not_been(
+    alias: str, agenda: SQLAgenda, app: Celery, others: SQLBroker
+) -> None:
     entry = an_entry(alias)
     planning = Planning(app)
 
@@ -197,7 +200,9 @@ def test_text_that_is_no_json_is_stopped_too(alias: str, agenda: SQLAgenda, othe
         assert "args is '[1,', which is not JSON" in cursor.fetchone()[0]
 
 
-def test_a_tick_whose_task_nobody_knows_waits_for_who_does(alias: str, app: Celery, agenda: SQLAgenda, others: SQLBroker) -> None:
+def test_a_tick_whose_task_nobody_knows_waits_for_who_does(
+    alias: str, app: Celery, agenda: SQLAgenda, others: SQLBroker
+) -> None:
     entry = an_entry(alias, task="coumt")
     fired(agenda)
     held = rows(alias).get()
@@ -298,4 +303,21 @@ def test_a_planner_is_told_what_is_in_the_table(alias: str, others: SQLBroker) -
 
     SQLAgenda(others, plan).fire(10)
     [entry] = seen
-    assert (entry.name, entry.kind, bool(entry.one_off), entry.priority, entry.start) == ("often", "interval", True, None, 1767225600.0)
+    assert (entry.name, entry.kind, bool(entry.one_off), entry.priority, entry.start) == (
+        "often",
+        "interval",
+        True,
+        None,
+        1767225600.0,
+    )
+
+
+def test_a_database_that_fails_while_it_is_asked_disables_no_entry(alias: str, app: Celery, others: SQLBroker) -> None:
+    an_entry(alias, overlap="skip", last_job="before")
+
+    def is_live(id: str) -> bool:
+        raise BrokerUnavailable("unplugged")
+
+    [row] = SQLAgenda(others, Planning(app))._due(datetime.now(UTC).timestamp(), 10)
+    with pytest.raises(BrokerUnavailable):
+        Planning(app)([as_entry(row)], datetime.now(UTC).timestamp(), is_live)

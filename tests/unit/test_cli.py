@@ -497,7 +497,9 @@ def test_limits_of_the_command_line_hold_for_tasks_that_have_none(shop: Celery) 
 
 
 def test_the_worker_knows_the_names_of_the_projects_tasks(shop: Celery) -> None:
-    assert told(shop).tasks == ["shop.count", "shop.pack"]
+    names = told(shop).tasks  # beside them what other tests have declared by shared_task, which belongs to every app
+    assert {"shop.count", "shop.pack"} <= set(names)
+    assert names == sorted(names)
 
 
 def test_how_long_ended_jobs_are_kept_is_told_by_state(shop: Celery) -> None:

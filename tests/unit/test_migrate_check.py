@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -282,7 +281,8 @@ def test_a_signal_that_is_never_sent_is_named(checked: Checked) -> None:
 
 
 def test_a_signal_that_is_never_sent_is_named_by_its_module_too(checked: Checked) -> None:
-    found = only(checked({"shop/x.py": "from celery import signals\n\n@signals.beat_embedded_init.connect\ndef go(**_): ...\n"}))
+    connected = "from celery import signals\n\n@signals.beat_embedded_init.connect\ndef go(**_): ...\n"
+    found = only(checked({"shop/x.py": connected}))
     assert (found.category, found.line, found.what) == (Category.DIFFERS, 3, "signals.beat_embedded_init")
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from celeriac import Celery
+from celeriac.compat.modules import MODULES
 from celeriac.schedules import (
     BaseSchedule,
     clocked,
@@ -47,6 +49,9 @@ ONE_OF_EACH = [
     rrule("FREQ=MONTHLY;BYDAY=-1FR"),
     rrule("FREQ=DAILY;INTERVAL=2", dtstart=datetime(2026, 3, 1, 9, tzinfo=UTC), tz="Asia/Tokyo"),
 ]
+CELERYS_NAMES = {
+    "BaseSchedule", "ParseException", "crontab", "crontab_parser", "maybe_schedule", "schedstate", "schedule", "solar",
+}  # fmt: skip
 each = pytest.mark.parametrize("one", ONE_OF_EACH, ids=repr)
 
 
@@ -68,6 +73,14 @@ def at(text: str, tz: tzinfo = UTC) -> datetime:
 def test_schedules_need_no_django() -> None:
     program = "import sys, celeriac.schedules; sys.exit(any(name.partition('.')[0] == 'django' for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("module", ["celery.schedules", "celery.task.schedules"])
+def test_celerys_modules_have_the_kinds_that_celery_has(module: str) -> None:
+    places = {name: place.partition(":")[::2] for name, place in MODULES[module].items()}
+    found = {name: getattr(import_module(home), attribute) for name, (home, attribute) in places.items()}
+    assert found.keys() == CELERYS_NAMES
+    assert all(found[name].__name__ == name for name in CELERYS_NAMES)
 
 
 @each
@@ -182,6 +195,14 @@ def test_a_zone_without_a_name_cannot_be_kept() -> None:
 def test_a_naive_time_is_in_the_zone_of_the_schedule() -> None:
     naive = datetime(2027, 2, 1, 3, 59)  # noqa: DTZ001 - that is the matter
     assert crontab(minute=0, hour=4, tz=BERLIN).next(naive) == at("2027-02-01T04:00", BERLIN)
+
+
+def test_a_schedule_of_ones_own_may_make_times_aware_as_in_celery() -> None:
+    naive = datetime(2027, 2, 1, 3, 59)  # noqa: DTZ001 - that is the matter
+    four = crontab(minute=0, hour=4, tz=BERLIN)
+    assert four.maybe_make_aware(naive) == at("2027-02-01T03:59")
+    assert four.maybe_make_aware(naive, naive_as_utc=False) == at("2027-02-01T03:59", BERLIN)
+    assert four.maybe_make_aware(MONDAY) is MONDAY
 
 
 # -- is it due -------------------------------------------------------------------------------------------------------------
@@ -389,6 +410,8 @@ def test_a_rule_for_each_minute_goes_on_in_the_repeated_hour() -> None:
         ("DTSTART:20270101T000000\nRRULE:FREQ=DAILY", "that is the argument dtstart"),
         ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=31", "there is no such date, this would never run"),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "this would never run"),
+        ("FREQ=MONTHLY;INTERVAL=0", "expected an INTERVAL of 1 or more"),
+        ("FREQ=SECONDLY;COUNT=1000000000", "and no COUNT over 10000"),
     ],
 )
 def test_a_rule_that_is_none_or_never_comes_true_is_refused(rule: str, said: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from celeriac.schedules import ParseException, cron, crontab, crontab_parser
+from celeriac.schedules import ParseException, cron, crontab, crontab_parser, every
 
 FIRST = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -104,7 +104,9 @@ def test_the_29th_of_february_is_possible_even_as_a_weekday() -> None:
 
 def test_the_calendar_ends() -> None:
     assert crontab(0, 0, day_of_month=29, month_of_year=2, tz="UTC").next(datetime(9996, 3, 1, tzinfo=UTC)) is None
-    assert crontab(tz="UTC").next(datetime.max.replace(tzinfo=UTC)) is None
+    for zone in ("UTC", "Asia/Tokyo", "America/New_York"):
+        assert crontab(0, 0, day_of_month=1, month_of_year=1, tz=zone).next(datetime.max.replace(tzinfo=UTC)) is None
+    assert every(1, "day", tz="Asia/Tokyo").next(datetime.max.replace(tzinfo=UTC)) is None
 
 
 def test_the_arguments_are_in_celerys_order() -> None:
@@ -158,6 +160,7 @@ def test_cron_wants_one_of_both_where_both_are_restricted() -> None:
         ("0 0 * * 7", crontab(0, 0, "sun")),
         ("0 0 * * 5-7", crontab(0, 0, "fri-sun")),
         ("0 0 * * 1-7", crontab(0, 0)),
+        ("0 0 * * 0-7", crontab(0, 0)),
         ("0 0 * * 7-2", crontab(0, 0, "sun-tue")),
         ("0 0 * * 1-7/2", crontab(0, 0, "1,3,5,0")),
         ("0 0 * * */7", crontab(0, 0, "sun")),

@@ -20,6 +20,7 @@ WORDS = [
     (crontab("*", 4), "every minute, 04:00-04:59, every day", "每天，04:00-04:59，每分钟"),
     (crontab(0, 0, "mon", 1), "at 00:00, on day 1 of the month if that is Monday", "每月 1 日（且须为星期一），00:00"),
     (cron("0 0 1 * mon"), "at 00:00, on day 1 of the month or every Monday", "每月 1 日或每星期一，00:00"),
+    (cron("0 0 1-31 * mon"), "at 00:00, every day", "每天，00:00"),
     (crontab(0, 0, "fri-mon"), "at 00:00, every Friday to Monday", "每星期五至星期一，00:00"),
     (crontab(0, 9, month_of_year="12"), "at 09:00, every day in December", "十二月每天，09:00"),
     (
@@ -35,6 +36,8 @@ WORDS = [
     (schedule(30), "every 30 seconds", "每 30 秒"),
     (every(1, "minute"), "every minute", "每分钟"),
     (schedule(timedelta(days=1, seconds=90)), "every 1 day 1 minute 30 seconds", "每 1 天 1 分钟 30 秒"),
+    (every(100_000, "days"), "every 100000 days", "每 100000 天"),
+    (every(1, "day"), "every 24 hours", "每 24 小时"),
     (every(0.5), "every 0.5 seconds", "每 0.5 秒"),
     (every(1, "hour", relative=True), "every hour, by the clock", "每小时（按钟点对齐）"),
     (crontab(0, 4, tz="Asia/Shanghai"), "at 04:00, every day (Asia/Shanghai)", "每天，04:00（Asia/Shanghai）"),
@@ -74,6 +77,7 @@ def test_each_day_of_the_week_is_named(day: int) -> None:
         (crontab(hour=4), "minute='*' with hour='4' runs every minute of it; write minute=0."),
         (crontab(day_of_month=1), "minute='*' with day_of_month='1' runs every minute of it; write minute=0."),
         (crontab(month_of_year="jan", hour=3), "with hour='3', month_of_year='jan' runs every minute of it"),
+        (crontab(hour="*/2"), "with hour='*/2' runs every minute of it"),
         (cron("* 4 * * *"), "minute='*' with hour='4' runs every minute of it; write minute=0."),
     ],
     ids=repr,
@@ -82,6 +86,8 @@ def test_every_minute_of_an_hour_gets_a_hint(one: BaseSchedule, hint: str) -> No
     assert hint in one.hint()
 
 
-@pytest.mark.parametrize("one", [crontab(), crontab(0, 4), crontab("*/5", 4), cron("@daily"), schedule(30)], ids=repr)
+@pytest.mark.parametrize(
+    "one", [crontab(), crontab("*", "0-23"), crontab(0, 4), crontab("*/5", 4), cron("@daily"), schedule(30)], ids=repr
+)
 def test_what_is_likely_meant_gets_no_hint(one: BaseSchedule) -> None:
     assert one.hint() == ""

@@ -42,7 +42,7 @@ class Agenda:
         """Fire what is due. Raises ``BrokerUnavailable``."""
         try:
             if not self._synchronised:
-                synchronise(self._alias, declared(self._app), self._app.settings.timezone)
+                synchronise(self._alias, declared(self._app))
                 self._synchronised = True
                 connections[self._alias].close()
             return self._agenda.fire(limit)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -55,19 +55,21 @@ def declared(app: Celery) -> dict[str, Declaration]:
         if getattr(task, "schedule", None) is not None
     }
     entries |= app.settings.beat_schedule
-    return {opts.text("The name of a periodic task", name): _declaration(entry) for name, entry in entries.items()}
+    return {
+        opts.text("The name of a periodic task", name): _declaration(entry, app.timezone) for name, entry in entries.items()
+    }
 
 
-def _declaration(entry: Any) -> Declaration:
+def _declaration(entry: Any, zone: tzinfo) -> Declaration:
     fields = dict(entry) if isinstance(entry, Mapping) else vars(entry)
     task = str(getattr(fields.get("task"), "name", fields.get("task") or ""))
     try:
-        return Declaration(_columns(task, fields))
+        return Declaration(_columns(task, fields, zone))
     except (ValueError, TypeError, NotImplementedError) as error:
         return Declaration({"task": task, "kind": UNREADABLE, "fields": {}}, str(error))
 
 
-def _columns(task: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _columns(task: str, entry: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
     for key in entry:
         if key not in KEYS and key not in OF_CELERY:
             raise ValueError(_("An entry of a schedule has no {key!r}.{hint}").format(key=key, hint=did_you_mean(key, KEYS)))
@@ -78,12 +80,14 @@ def _columns(task: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     queue = routing_key if queue is None else queue
     priority, headers = options.pop("priority", None), options.pop("headers", None) or {}
     opts.refuse_unknown(options)
-    args, kwargs, rest = _as_json(task, _plain_args(entry.get("args")), entry.get("kwargs") or {}, {**options, "headers": headers})
+    args, kwargs, rest = _as_json(
+        task, _plain_args(entry.get("args")), entry.get("kwargs") or {}, {**options, "headers": headers}
+    )
     return {
         **_schedule_columns(entry.get("schedule"), bool(entry.get("relative"))),
         "task": task, "args": args, "kwargs": kwargs, "headers": rest.pop("headers"), "options": rest,
         "queue": "" if queue is None else opts.text("queue", getattr(queue, "name", queue)), "priority": priority,
-        **{name: _moment(entry.get(name, default)) for name, default in _OWN.items()},
+        **{name: _moment(entry.get(name, default), zone) for name, default in _OWN.items()},
     }  # fmt: skip
 
 
@@ -92,7 +96,7 @@ def _plain_args(args: Any) -> list[Any]:
     for argument in found:
         if hasattr(argument, "delay") and isinstance(argument, Callable):  # type: ignore[arg-type]  # an abstract class
             raise ValueError(
-                _("{argument!r} is to be computed when the task is due, and arguments are kept as JSON. Compute it in the task.")
+                _("{argument!r} is to be computed when it is due, and arguments are kept as JSON. Compute it in the task.")
                 .format(argument=argument)
             )  # fmt: skip
     return found
@@ -115,5 +119,7 @@ def _schedule_columns(given: Any, relative: bool) -> dict[str, Any]:
     return {"kind": fields.pop("kind"), "time_zone": fields.pop("tz", ""), "fields": fields}
 
 
-def _moment(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+def _moment(value: Any, zone: tzinfo) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC).isoformat()

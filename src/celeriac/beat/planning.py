@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from celeriac.beat.timetable import Timetable
+from celeriac.beat.timetable import AT_ONCE, Timetable
 from celeriac.calling import build_job
 from celeriac.engine.codec import decode_payload
 from celeriac.engine.entry import Entry, IsLive, Step
-from celeriac.engine.errors import did_you_mean
+from celeriac.engine.errors import BrokerUnavailable, CeleriacError, did_you_mean
 from celeriac.engine.ids import derived_id
-from celeriac.engine.job import Job, State
+from celeriac.engine.job import Job
 from celeriac.engine.request import NOMINAL, PERIODIC, iso
 from celeriac.engine.translation import gettext as _
 
@@ -28,6 +28,8 @@ LOOK_AGAIN = 1.0
 """Seconds until a tick that is held is looked at again."""
 UNKNOWN_FOR = 60.0
 """Seconds that a tick waits for somebody who knows its task: a worker with newer code, perhaps."""
+_OF_A_ROW = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError, CeleriacError)
+"""What a row of anybody's making may raise."""
 
 
 class Planning:
@@ -49,7 +51,9 @@ class Planning:
             if entry.task not in self._app.tasks:
                 return self._await_somebody(entry, now)
             return self._fire(entry, timetable, now, is_live)
-        except Exception as error:  # noqa: BLE001 - whatever a row holds, the others go on, and the reason is kept with it
+        except BrokerUnavailable:
+            raise  # that is not the row's fault
+        except _OF_A_ROW as error:
             logger.error("The periodic task %r is stopped: %s", entry.name, error)
             return Step(entry=entry.id, enabled=False, problem=str(error) or type(error).__name__)
 
@@ -73,34 +77,31 @@ class Planning:
     def _fire(self, entry: Entry, timetable: Timetable, now: float, is_live: IsLive) -> Step:
         assert entry.next_run is not None
         first = entry.next_run if entry.held is None else entry.held
-        busy = entry.overlap != "allow" and entry.last_job is not None and is_live(entry.last_job)
-        if busy and entry.overlap == "queue":
+        if entry.overlap == "allow":
+            times, following = _due(entry, timetable, first, now)
+        elif entry.last_job is None or not is_live(entry.last_job):
+            times, following = _one(entry, timetable, first, now)
+        elif entry.overlap == "queue":
             return Step(entry=entry.id, next_run=now + LOOK_AGAIN, held=first)
-        if entry.held is not None and entry.overlap != "queue":  # others who did not know the task have kept it waiting
-            times, following = timetable.due(first, now, "all", 100)
-        elif entry.held is not None:
-            times, following = [first], timetable.resume(first, max(now, first))
         else:
-            times, following = timetable.due(first, now, entry.misfire, entry.misfire_limit)
-        if busy or entry.overlap != "allow":
-            times, following = ([] if busy else times[:1]), timetable.resume(first, max(now, first))
-        if entry.one_off:
-            times, following = times[:1], (None if times else following)
-        jobs = [self._job(entry, nominal, now) for nominal in times]
+            times, following = [], timetable.resume(first, max(now, first))
+        if entry.one_off and times:
+            times, following = times[:1], None
+        jobs = [self._job(entry, nominal) for nominal in times]
         return Step(entry=entry.id, jobs=jobs, next_run=following, enabled=following is not None)
 
-    def _job(self, entry: Entry, nominal: float, now: float) -> Job:
+    def _job(self, entry: Entry, nominal: float) -> Job:
         """Return the job of one tick. Whoever builds it, its id is the same."""
         args, kwargs, options = _arguments(entry)
-        options["task_id"] = derived_id(f"periodic {entry.name}", iso(nominal) or "")
+        id = derived_id(f"periodic {entry.name}", iso(nominal) or "")
+        options["task_id"] = id
+        if entry.jitter > 0 and not options.keys() & {"countdown", "eta"}:
+            options["eta"] = iso(nominal + entry.jitter * _chance(id))
         options |= {"queue": entry.queue or None, "priority": entry.priority}
         marks = {PERIODIC: entry.name, NOMINAL: iso(nominal)}
         app = self._app
         job = build_job(app, entry.task, app.tasks.get_task(entry.task), args, kwargs, options, marks, app.router.written)
         job.schedule, job.nominal = entry.name, nominal
-        if entry.jitter > 0:
-            job.run_at = (job.run_at or nominal) + entry.jitter * _chance(job.id)
-            job.state = State.SCHEDULED if job.run_at > now else State.WAITING
         return job
 
 
@@ -109,6 +110,19 @@ def _first(entry: Entry, timetable: Timetable, now: float) -> Step:
     first = timetable.next(max(now, entry.last_run or 0.0))
     problem = "" if first is not None else _("Its time is over: there is none to come.")
     return Step(entry=entry.id, next_run=first, enabled=first is not None, problem=problem)
+
+
+def _due(entry: Entry, timetable: Timetable, first: float, now: float) -> tuple[list[float], float | None]:
+    """Return the times that are to be run now, and the one that comes next."""
+    if entry.held is not None:  # those who did not know the task have kept it waiting, which makes nothing a misfire
+        return timetable.due(first, now, "all", AT_ONCE)
+    return timetable.due(first, now, entry.misfire, entry.misfire_limit)
+
+
+def _one(entry: Entry, timetable: Timetable, first: float, now: float) -> tuple[list[float], float | None]:
+    """The same for an entry of which no two may run at once: one time at most."""
+    times = [first] if entry.held is not None else _due(entry, timetable, first, now)[0][:1]
+    return times, timetable.resume(first, max(now, first))
 
 
 def _arguments(entry: Entry) -> tuple[Sequence[Any], Mapping[str, Any], dict[str, Any]]:

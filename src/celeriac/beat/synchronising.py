@@ -9,7 +9,6 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from celeriac.beat.declaring import Declaration
 
@@ -25,20 +24,17 @@ _SCHEDULE = ("kind", "fields", "time_zone")
 _MOMENTS = ("start", "end")
 
 
-def synchronise(alias: str, declared: Mapping[str, Declaration], zone: str) -> None:
-    """Bring declarations into the table of a database, on Django's connection of this thread.
-
-    ``zone``: the time zone of times that have none. Several processes may do so at once.
-    """
+def synchronise(alias: str, declared: Mapping[str, Declaration]) -> None:
+    """Bring declarations into the table of a database, on Django's connection of this thread. Several may do so at once."""
     rows = _rows(alias)
     known = {row.name: row for row in rows.filter(name__in=declared)}
-    new = [_new(rows.model, name, declaration, zone) for name, declaration in declared.items() if name not in known]
+    new = [_new(rows.model, name, declaration) for name, declaration in declared.items() if name not in known]
     rows.bulk_create(new, ignore_conflicts=True)
     for name, row in known.items():
         if row.origin != row.Origin.CODE:
             logger.warning("The periodic task %r was made in the database: what the code says of it is not used.", name)
         elif row.digest != declared[name].digest or row.retired:
-            rows.filter(pk=row.pk, digest=row.digest).update(**_changes(row, declared[name], zone))
+            rows.filter(pk=row.pk, digest=row.digest).update(**_changes(row, declared[name]))
     gone = rows.filter(origin="code", retired=False).exclude(name__in=declared)
     gone.update(enabled=False, retired=True)
 
@@ -49,8 +45,8 @@ def _rows(alias: str) -> QuerySet[PeriodicTask]:
     return PeriodicTask.objects.using(alias)
 
 
-def _new(model: type[PeriodicTask], name: str, declaration: Declaration, zone: str) -> PeriodicTask:
-    values = {column: _value(column, value, zone) for column, value in declaration.columns.items()}
+def _new(model: type[PeriodicTask], name: str, declaration: Declaration) -> PeriodicTask:
+    values = {column: _value(column, value) for column, value in declaration.columns.items()}
     enabled = bool(values.pop("enabled", True)) and not declaration.problem
     return model(
         name=name, enabled=enabled, origin="code", digest=declaration.digest, declaration=declaration.columns,
@@ -58,13 +54,13 @@ def _new(model: type[PeriodicTask], name: str, declaration: Declaration, zone: s
     )  # fmt: skip
 
 
-def _changes(row: PeriodicTask, declaration: Declaration, zone: str) -> dict[str, Any]:
+def _changes(row: PeriodicTask, declaration: Declaration) -> dict[str, Any]:
     """Return the columns to set: those that nobody changed, and that the entry is there again where it was not."""
     before, columns = row.declaration or {}, declaration.columns
-    kept = {column for column in before if getattr(row, column) != _value(column, before[column], zone)}
+    kept = {column for column in before if getattr(row, column) != _value(column, before[column])}
     if kept.intersection(_SCHEDULE):
         kept.update(_SCHEDULE)
-    changes = {column: _value(column, value, zone) for column, value in columns.items() if column not in kept}
+    changes = {column: _value(column, value) for column, value in columns.items() if column not in kept}
     changes |= {"digest": declaration.digest, "declaration": columns, "retired": False, "problem": declaration.problem}
     if declaration.problem:
         changes["enabled"] = False
@@ -75,9 +71,6 @@ def _changes(row: PeriodicTask, declaration: Declaration, zone: str) -> dict[str
     return changes
 
 
-def _value(column: str, value: Any, zone: str) -> Any:
+def _value(column: str, value: Any) -> Any:
     """Return what a column holds where a declaration says ``value``."""
-    if column in _MOMENTS and isinstance(value, str):
-        moment = datetime.fromisoformat(value)
-        return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
-    return value
+    return datetime.fromisoformat(value) if column in _MOMENTS and value is not None else value

@@ -68,7 +68,6 @@ class Timetable:
             first = self.next(first)
         return times
 
-
     def _within(self, time: float | None) -> float | None:
         return None if time is None or (self._end is not None and time > self._end) else time
 

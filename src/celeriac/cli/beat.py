@@ -25,9 +25,15 @@ _OF_CELERY = {"scheduler": "-S/--scheduler", "schedule": "-s/--schedule", "max_i
 def beat_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of Celery's beat."""
     parser.add_argument("-A", "--app", help=argparse.SUPPRESS, dest="app_after")
-    parser.add_argument("-l", "--loglevel", default="WARNING", type=str.upper, metavar="LEVEL", help=_("debug, info, warning, error (warning)"))
-    parser.add_argument("-f", "--logfile", metavar="FILE", help=_("write the log to this file; %%n is the worker's name, %%h its host"))
-    parser.add_argument("--pidfile", metavar="FILE", help=_('keep the pid in this file, with %%n and %%h as above; "" for none'))
+    parser.add_argument(
+        "-l", "--loglevel", default="WARNING", type=str.upper, metavar="LEVEL", help=_("debug, info, warning, error (warning)")
+    )
+    parser.add_argument(
+        "-f", "--logfile", metavar="FILE", help=_("write the log to this file; %%n is the worker's name, %%h its host")
+    )
+    parser.add_argument(
+        "--pidfile", metavar="FILE", help=_('keep the pid in this file, with %%n and %%h as above; "" for none')
+    )
     parser.add_argument("-n", "--hostname", metavar="NAME", default="beat@%h", help=argparse.SUPPRESS)
     for name, option in _OF_CELERY.items():
         parser.add_argument(*option.split("/"), dest=name, help=argparse.SUPPRESS)

@@ -161,7 +161,7 @@ def build(program: str) -> Parser:
     demo.add_argument("--svg", type=Path, metavar="FILE", help=_("also write what was printed to this file, as a picture"))
     migrate_options(commands.add_parser("migrate", help=_("coming from Celery: migrate check")))
     migrate_broker_options(commands.add_parser("migrate-broker", help=_("move what waits in one broker to another")))
-    beat_options(commands.add_parser("beat", help=_("fire what is due of the periodic tasks, without running jobs (workers do so too)")))
+    beat_options(commands.add_parser("beat", help=_("fire periodic tasks without running jobs (every worker fires them too)")))
     install_options(commands.add_parser("install-as-celery", help=_("also answer to the command 'celery'")))
     return parser
 

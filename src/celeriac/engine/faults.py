@@ -30,6 +30,8 @@ POINTS = (
     "before-leave",
     "before-send",
     "after-send",
+    "before-tick",
+    "after-tick",
 )
 ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP} if hasattr(signal, "SIGKILL") else {}
 

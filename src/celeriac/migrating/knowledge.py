@@ -315,7 +315,8 @@ STARTS_A_WORKER = Advice(
 )
 STARTS_BEAT = Advice(
     CHANGE,
-    "The command celery starts Celery's beat, where that is still installed. None is needed: every worker fires periodic tasks.",
+    "The command celery starts Celery's beat, where that is still installed. None is needed: every worker fires periodic"
+    " tasks.",
     "Remove the line, or write instead: {command}.",
 )
 STARTS_FLOWER = Advice(UNSUPPORTED, "Flower shows Celery's events, and none are sent.", "Remove the line.")

@@ -56,6 +56,10 @@ class BaseSchedule:
         """Return ``moment`` in the schedule's zone, which is also the zone of one that has none."""
         return moment.astimezone(self.tz) if moment.tzinfo else moment.replace(tzinfo=self.tz)
 
+    def maybe_make_aware(self, dt: datetime, naive_as_utc: bool = True) -> datetime:
+        """Return ``dt``, in UTC or in the schedule's zone if it has none. Celery's name, for schedules of one's own."""
+        return dt if dt.tzinfo else dt.replace(tzinfo=UTC if naive_as_utc else self.tz)
+
     # -- when --------------------------------------------------------------------------------------------------------------
 
     def next(self, after: datetime) -> datetime | None:
@@ -99,12 +103,12 @@ class BaseSchedule:
 
     def describe(self, language: str | None = None) -> str:
         """Return when it runs in words, in ``language`` (``en``, ``zh-hans``); by default in the language of the moment."""
-        _ = gettext_in(language)
-        words = self.words(_)
-        return words if self._zone is None else _("{words} ({zone})").format(words=words, zone=name_of(self._zone))
+        gettext = gettext_in(language)
+        words = self.words(gettext)
+        return words if self._zone is None else gettext("{words} ({zone})").format(words=words, zone=name_of(self._zone))
 
-    def words(self, _: Text) -> str:
-        """Return when it runs in words, but for the zone. ``_`` translates."""
+    def words(self, gettext: Text) -> str:
+        """Return when it runs in words, but for the zone. ``gettext`` translates."""
         return repr(self)
 
     def hint(self) -> str:

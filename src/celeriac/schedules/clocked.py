@@ -46,9 +46,9 @@ class clocked(BaseSchedule):  # noqa: N801 - the name that django-celery-beat ma
         remaining = (self.clocked_time.astimezone(UTC) - self.now().astimezone(UTC)).total_seconds()
         return schedstate(True, None) if remaining <= 0 else schedstate(False, remaining)
 
-    def words(self, _: Text) -> str:
+    def words(self, gettext: Text) -> str:
         """Return the time in words."""
-        return _("once, at {time}").format(time=self.clocked_time)
+        return gettext("once, at {time}").format(time=self.clocked_time)
 
     def fields(self) -> dict[str, Any]:
         """Return the time as text in ISO 8601."""

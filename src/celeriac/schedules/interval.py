@@ -46,8 +46,8 @@ class schedule(BaseSchedule):  # noqa: N801 - Celery's public name
 
     def next(self, after: datetime) -> datetime | None:
         """Return ``after`` and the interval; with ``relative``, the full unit before that."""
-        start = self.aware(after).astimezone(UTC)
         try:
+            start = self.aware(after).astimezone(UTC)
             end = start + self.run_every
             while self.relative and (full := self._full_unit(end)) <= start:
                 end += self.run_every
@@ -66,10 +66,10 @@ class schedule(BaseSchedule):  # noqa: N801 - Celery's public name
                 zeros[name] = 0
         return moment_of(local.replace(**zeros))  # type: ignore[arg-type]  # the names are those of whole numbers
 
-    def words(self, _: Text) -> str:
+    def words(self, gettext: Text) -> str:
         """Return the interval in words."""
-        words = every_words(self.run_every, _)
-        return _("{words}, by the clock").format(words=words) if self.relative else words
+        words = every_words(self.run_every, gettext)
+        return gettext("{words}, by the clock").format(words=words) if self.relative else words
 
     def fields(self) -> dict[str, Any]:
         """Return ``every`` in seconds, and ``relative`` where it is so."""

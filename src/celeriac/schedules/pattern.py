@@ -44,6 +44,17 @@ class Pattern:
             return True
         return min(self.days) <= max(LONGEST[month] for month in self.months)
 
+    def restricted(self) -> list[str]:
+        """Return the names of the fields that do not hold all of their numbers."""
+        fields = {
+            "minute": (self.minutes, MINUTES),
+            "hour": (self.hours, HOURS),
+            "day_of_week": (self.weekdays, 7),
+            "day_of_month": (self.days, 31),
+            "month_of_year": (self.months, 12),
+        }
+        return [name for name, (numbers, full) in fields.items() if len(numbers) < full]
+
     def matches_day(self, day: date) -> bool:
         """Return whether something is to run on ``day``."""
         if day.month not in self.months:
@@ -111,13 +122,13 @@ class PatternSchedule(WallSchedule):
         """Return the first local time to run at ``start`` or later."""
         return self.pattern.first(start)
 
-    def words(self, _: Text) -> str:
+    def words(self, gettext: Text) -> str:
         """Return the fields in words."""
-        return pattern_words(self.pattern, _)
+        return pattern_words(self.pattern, gettext)
 
     def hint(self) -> str:
         """Return what to write where each minute of an hour, a day or a month is likely not meant."""
-        others = [f"{name}={text!r}" for name, text in self.texts.items() if name != "minute" and not text.startswith("*")]
+        others = [f"{name}={self.texts[name]!r}" for name in self.pattern.restricted() if name != "minute"]
         if len(self.pattern.minutes) < MINUTES or not others:
             return ""
         return _("minute={minute!r} with {others} runs every minute of it; write minute=0.").format(

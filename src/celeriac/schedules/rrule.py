@@ -20,6 +20,9 @@ START = datetime(2000, 1, 1)  # noqa: DTZ001 - local time, in whatever zone the 
 FAR = datetime(9920, 1, 1)  # noqa: DTZ001 - a local time
 """Late enough that a rule without a date is soon through with the calendar; dates repeat every 400 years."""
 
+MOST = 10_000
+"""How many times a rule may count: they are counted from its start whenever the next is looked for."""
+
 _UNITS = {2: "weeks", 3: "days", 4: "hours", 5: "minutes", 6: "seconds"}  # by dateutil's numbers of frequencies
 _UNTIL = re.compile(r"UNTIL=(\d{8}T\d{6})Z", re.IGNORECASE)
 
@@ -65,9 +68,9 @@ class rrule(WallSchedule):  # noqa: N801 - stands beside Celery's crontab
         found: datetime | None = _near(_parsed(self.rule, self._start, self.tz), start).after(start, inc=True)
         return found
 
-    def words(self, _: Text) -> str:
+    def words(self, gettext: Text) -> str:
         """Return the rule, which is not put into words."""
-        return _("by the rule {rule}, from {start} on").format(rule=self.rule, start=self.dtstart)
+        return gettext("by the rule {rule}, from {start} on").format(rule=self.rule, start=self.dtstart)
 
     def fields(self) -> dict[str, Any]:
         """Return the rule, and the start where it is not the usual one."""
@@ -108,6 +111,10 @@ def _check(rule: str, start: datetime) -> None:
                 rule=rule, reason=error
             )
         ) from error
+    if endless._interval < 1 or (_parsed(rule, start, UTC)._count or 0) > MOST:
+        raise ValueError(
+            _("rule is {rule!r}; expected an INTERVAL of 1 or more, and no COUNT over {most}.").format(rule=rule, most=MOST)
+        )
     probe = FAR if _unit(endless) else endless._dtstart
     if _near(endless, probe).after(probe, inc=True) is None:
         raise ValueError(_("rule is {rule!r}: there is no such date, this would never run.").format(rule=rule))

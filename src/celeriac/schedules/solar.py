@@ -101,9 +101,9 @@ class solar(BaseSchedule):  # noqa: N801 - Celery's public name
         time: datetime = found.datetime()
         return time.replace(microsecond=0, tzinfo=UTC)
 
-    def words(self, _: Text) -> str:
+    def words(self, gettext: Text) -> str:
         """Return the event and the place in words."""
-        return _("at {event} at {lat}, {lon}").format(event=sun_words(self.event, _), lat=self.lat, lon=self.lon)
+        return gettext("at {event} at {lat}, {lon}").format(event=sun_words(self.event, gettext), lat=self.lat, lon=self.lon)
 
     def fields(self) -> dict[str, Any]:
         """Return the event and the place."""

@@ -28,9 +28,9 @@ class WallSchedule(BaseSchedule):
 
     def next(self, after: datetime) -> datetime | None:
         """Return the first time to run that is later than ``after``, in the schedule's zone; ``None``: there is none."""
-        local = self.aware(after)
-        moment = local.astimezone(UTC)
         try:
+            local = self.aware(after)
+            moment = local.astimezone(UTC)
             found = self._search(local, moment, fold=0)
             if self.every_hour and is_repeated(local):
                 found = min(filter(None, (found, self._search(local, moment, fold=1))), default=None)

@@ -62,6 +62,8 @@ class TaskOptions:
     It holds for all workers together, not for each as in Celery, and its starts are evenly spaced. What comes too early is
     scheduled for its turn; other tasks of the queue do not wait for it.
     """
+    schedule: Any = None
+    """When the task is to be enqueued by itself: seconds, a ``timedelta``, or a schedule such as ``crontab(minute=0)``."""
     serializer: str | None = None
     trail: bool = True
     send_events: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from celeriac.engine.brokers.redis.outages import PATIENCE
@@ -45,10 +45,10 @@ class RedisNotifier:
                 self._await("subscribe", channel)
 
     def ignore(self, channel: str) -> None:
-        """Receive no more of ``channel``."""
+        """Receive no more of ``channel``. A connection that broke receives nothing either."""
         if self._listening is None:
             return
-        with self._guarded():
+        with suppress(BrokerUnavailable), self._guarded():
             self._listening.unsubscribe(channel)
             self._await("unsubscribe", channel)
 

@@ -103,7 +103,9 @@ class SQLAgenda:
         """Advance the rows, which must be as they were read, and push the jobs."""
         connection, dialect = self._broker.connection, self._broker.dialect
         planned = [self._values(step) for row, step in zip(found, steps, strict=True) if row[_NEXT_RUN] is None]
-        due = [(*self._values(step), row[_NEXT_RUN]) for row, step in zip(found, steps, strict=True) if row[_NEXT_RUN] is not None]
+        due = [
+            (*self._values(step), row[_NEXT_RUN]) for row, step in zip(found, steps, strict=True) if row[_NEXT_RUN] is not None
+        ]
         for statement, values in (("plan", planned), ("advance", due)):
             if values and connection.run_many(dialect.sql[statement], values) != len(values):
                 raise _Overtaken

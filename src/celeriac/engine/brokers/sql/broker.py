@@ -216,8 +216,8 @@ class SQLBroker:
         def wake() -> None:
             over = [row[0] for row in self.connection.fetch(self.dialect.sql["over"])]
             if over:
+                self.wake.wake_waiters(over)  # first: the other may wait for the disk, and so would they
                 self.connection.run_many(self.dialect.sql["woken"], [(number,) for number in over])
-                self.wake.wake_waiters(over)
 
         self._do(wake)
 

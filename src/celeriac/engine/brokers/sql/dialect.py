@@ -19,8 +19,9 @@ from celeriac.engine.outcome import Outcome
 
 RECORD = ", ".join(f"j.{column.strip()}" for column in rows.RECORD_COLUMNS.split(","))
 ENTRY = ", ".join(f'"{column}"' for column in Entry.__struct_fields__)
-ADVANCE = """update celeriac_periodic set next_run = %s, held = %s, enabled = %s, problem = %s, last_run = coalesce(%s, last_run),
-    last_job = coalesce({text}, last_job), total_run_count = total_run_count + %s where id = %s"""
+ADVANCE = """update celeriac_periodic set next_run = %s, held = %s, enabled = %s, problem = %s,
+    last_run = coalesce(%s, last_run), last_job = coalesce({text}, last_job), total_run_count = total_run_count + %s
+    where id = %s"""
 
 STATEMENTS = {
     # -- a worker and its children -------------------------------------------------------------------------------------

@@ -92,6 +92,9 @@ class MySQL(TextValues, Dialect):
             on duplicate key update attempt = values(attempt), due = values(due)""",
         "due": """select job, queue from celeriac_live force index (celeriac_live_due) where due_at <= {now}
             order by due_at limit %s {skip_locked}""",
+        # Who waits asks often, so the second time is to write nothing.
+        "await": """insert ignore into celeriac_waiter (job) select j.number from celeriac_job j
+            where j.id = %s and not exists (select 1 from celeriac_waiter w where w.job = j.number)""",
         "next_due": "select {until_min_due_at} from celeriac_live where due_at is not null",
     }  # fmt: skip
 

@@ -1,5 +1,5 @@
--- ARGV: when the last of the outcomes ended; how many there are; the number of each; then of each the rest, followed by its follow-ups where there is more.
--- Returns the places, from 0, of those that were refused.
+-- ARGV: when the last of the outcomes ended; how many there are; the number of each; then of each the rest, followed by its
+-- follow-ups where there is more. Returns the places, from 0, of those that were refused.
 local time, refused = now(), {}
 ended_at = take()
 local outcomes = take_number()
