@@ -250,7 +250,14 @@ RANDOM: dict[str, Callable[[Stage, Size], Verdict]] = {"child-kills": child_kill
 ON_A_SERVER: dict[str, Callable[[Stage, Size], Verdict]] = {"outages": outages, "claims-in-flight": claims_in_flight}
 
 
+WITHOUT_JOBS = frozenset({"before-send", "after-send", "before-tick", "after-tick"})
+"""Points that no worker of this harness passes, since it has neither an outbox nor periodic tasks: those are struck in
+``tests/process/test_outbox_kill.py`` and ``test_periodic.py``."""
+
+
 def points() -> Iterator[tuple[str, int]]:
-    """Yield every named point, with the passage to strike at."""
+    """Yield every named point that a worker's jobs pass, with the passage to strike at."""
     for point in POINTS:
+        if point in WITHOUT_JOBS:
+            continue
         yield point, LATER_PASSAGES.get(point, 1)

@@ -47,7 +47,6 @@ class Planning:
             timetable = Timetable(entry, _mapping("fields", entry.fields), self._app.settings.timezone)
             if entry.next_run is None:
                 return _first(entry, timetable, now)
-            self._check_arguments(entry)
             if entry.task not in self._app.tasks:
                 return self._await_somebody(entry, now)
             return self._fire(entry, timetable, now, is_live)
@@ -56,11 +55,6 @@ class Planning:
         except _OF_A_ROW as error:
             logger.error("The periodic task %r is stopped: %s", entry.name, error)
             return Step(entry=entry.id, enabled=False, problem=str(error) or type(error).__name__)
-
-    def _check_arguments(self, entry: Entry) -> None:
-        if not isinstance(_read("args", entry.args), list):
-            raise ValueError(_("args is {args!r}; expected a list.").format(args=entry.args))
-        _mapping("kwargs", entry.kwargs)
 
     def _await_somebody(self, entry: Entry, now: float) -> Step:
         """Hold the tick of a task that nobody here knows; stop the entry where nobody else comes."""
@@ -93,12 +87,13 @@ class Planning:
     def _job(self, entry: Entry, nominal: float) -> Job:
         """Return the job of one tick. Whoever builds it, its id is the same."""
         args, kwargs, options = _arguments(entry)
-        id = derived_id(f"periodic {entry.name}", iso(nominal) or "")
+        time = iso(nominal)
+        id = derived_id(f"periodic {entry.name}", str(time))
         options["task_id"] = id
         if entry.jitter > 0 and not options.keys() & {"countdown", "eta"}:
             options["eta"] = iso(nominal + entry.jitter * _chance(id))
         options |= {"queue": entry.queue or None, "priority": entry.priority}
-        marks = {PERIODIC: entry.name, NOMINAL: iso(nominal)}
+        marks = {PERIODIC: entry.name, NOMINAL: time}
         app = self._app
         job = build_job(app, entry.task, app.tasks.get_task(entry.task), args, kwargs, options, marks, app.router.written)
         job.schedule, job.nominal = entry.name, nominal
@@ -127,8 +122,11 @@ def _one(entry: Entry, timetable: Timetable, first: float, now: float) -> tuple[
 
 def _arguments(entry: Entry) -> tuple[Sequence[Any], Mapping[str, Any], dict[str, Any]]:
     """Return arguments and options with the types that JSON has no words for."""
+    args, kwargs = _read("args", entry.args), _mapping("kwargs", entry.kwargs)
+    if not isinstance(args, list):
+        raise ValueError(_("args is {args!r}; expected a list.").format(args=args))
     options = {**_mapping("options", entry.options), "headers": _mapping("headers", entry.headers)}
-    return decode_payload(msgspec.json.encode([_read("args", entry.args), _read("kwargs", entry.kwargs), options]))
+    return decode_payload(msgspec.json.encode([args, kwargs, options]))
 
 
 def _read(column: str, value: Any) -> Any:
