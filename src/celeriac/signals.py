@@ -31,7 +31,7 @@ project's code supervises the others:
 With ``--pool solo``, and on Windows, these are one process, and the herald is a thread of it. ``celeriac beat`` sends
 ``beat_init``. The job of a tick is built where no code of the project runs, so ``before_task_publish`` and
 ``after_task_publish`` are not sent for it. Accepted and never sent, because what they tell of does not exist here:
-``beat_embedded_init``, ``worker_before_create_process``, ``user_preload_options``, ``task_sent`` and those of the eventlet pool.
+``beat_embedded_init``, ``worker_before_create_process``, ``user_preload_options``, ``task_sent``, those of the eventlet pool.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from celeriac.beat.declaring import UNREADABLE, Declaration, declared
 from celeriac.compat.beat import BeatLazyFunc, ScheduleEntry
 from celeriac.queues import declared_queues
 from celeriac.schedules import crontab
+from celeriac.testing import start_worker
 
 
 @pytest.fixture
@@ -114,3 +116,12 @@ def test_a_worker_serves_the_queues_that_the_schedule_names(app: Celery) -> None
 def test_a_shared_task_keeps_its_schedule() -> None:
     task = shared_task(name="shared", schedule=crontab(minute=0))(lambda: None)
     assert task.schedule == crontab(minute=0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_worker_of_a_test_fires_nothing() -> None:
+    app = Celery("tests", broker="django://default", set_as_current=False, config_source={})
+    app.conf.beat_schedule = {"x": {"task": "count", "schedule": 0.1}}
+    with start_worker(app, perform_ping_check=False):
+        assert "celeriac-ticker" not in {thread.name for thread in threading.enumerate()}
+    app.close()

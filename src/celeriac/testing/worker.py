@@ -136,6 +136,9 @@ class _Project(DjangoProject):
     def connect(self) -> Any:
         return self.app.broker().clone()
 
+    def agenda(self) -> None:
+        """Periodic tasks are not fired in a test."""
+
     def runner(self, **parts: Any) -> AttemptRunner:
         runner = super().runner(**parts)
         runner.observers = [*runner.observers, self.connections]
