@@ -2,8 +2,8 @@
 
 Usage: python3 tools/services.py
 
-RabbitMQ, MariaDB and Redis come from the system; PostgreSQL and Valkey come with the test environment. No system-wide server is
-started: the tests start their own, on free ports in temporary folders. Ends with 1 where one is missing and the environment
+MariaDB comes from the system; PostgreSQL and Valkey come with the test environment. No system-wide server is started: the tests
+start their own, on free ports in temporary folders. Ends with 1 where one is missing and the environment
 variable CI is set, else with 0: on a laptop, the tests that need it are skipped and say so.
 """
 
@@ -40,11 +40,7 @@ class Service:
         return shutil.which(self.program) or shutil.which(self.program, path=PLACES)
 
 
-SERVICES = (
-    Service("RabbitMQ", "rabbitmq-server", "rabbitmq-server"),
-    Service("MariaDB", "mariadbd", "mariadb-server"),
-    Service("Redis", "redis-server", "redis-server"),
-)
+SERVICES = (Service("MariaDB", "mariadbd", "mariadb-server"),)
 
 
 def missing() -> list[Service]:

@@ -18,13 +18,11 @@ SHAPES = sorted(folder.name for folder in HERE.iterdir() if (folder / "manage.py
 
 NAMED: dict[str, list[tuple[str, str, str]]] = {
     "settings_package": [
-        ("differs", "proj/settings/base.py", "CELERY_BROKER_URL ="),
         ("ignored", "proj/settings/base.py", "CELERY_RESULT_BACKEND ="),
         ("ignored", "proj/settings/base.py", "CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP ="),
         ("ignored", "proj/settings/base.py", "CELERY_BROKER_TRANSPORT_OPTIONS ="),
     ],
     "foldername": [
-        ("differs", "foldername/settings.py", "BROKER_URL ="),
         ("differs", "foldername/settings.py", "CELERY_ENABLE_UTC ="),
         ("differs", "foldername/settings.py", "CELERY_TASK_RESULT_EXPIRES ="),
         ("differs", "mail/tasks.py", "def send_email"),
@@ -34,7 +32,6 @@ NAMED: dict[str, list[tuple[str, str, str]]] = {
         ("ignored", "foldername/settings.py", "CELERYD_FORCE_EXECV ="),
     ],
     "eventlet": [
-        ("differs", "mysite/celery.py", 'app = Celery("mysite", broker='),
         ("ignored", "mysite/celery.py", 'app = Celery("mysite", broker='),
         ("differs", "polls/tasks.py", "def count"),
     ],

@@ -11,6 +11,8 @@ from celeriac.engine.brokers.factory import SCHEMES
 from celeriac.migrating.finding import Advice, Category
 from celeriac.migrating.rules import Rule, among, anything, elsewhere, not_json, nowhere, other_backend, truthy
 
+URLS = ", ".join(f"{scheme}://" for scheme in sorted(SCHEMES) if "+" not in scheme)
+
 UNSUPPORTED, CHANGE, DIFFERS, IGNORED = Category.UNSUPPORTED, Category.CHANGE, Category.DIFFERS, Category.IGNORED
 
 
@@ -100,7 +102,7 @@ SETTINGS: Mapping[str, tuple[Rule, ...]] = {
             nowhere,
             Advice(
                 UNSUPPORTED,
-                f"No broker has such a URL; this version's are {', '.join(f'{scheme}://' for scheme in sorted(SCHEMES) if '+' not in scheme)}.",
+                f"No broker has such a URL; this version's are {URLS}.",
                 "Remove the setting, or write django://default.",
             ),
         ),
