@@ -257,4 +257,4 @@ def test_results_on_the_database_and_a_supervised_stop(project: Project) -> None
 @of("database_results")
 def test_the_models_of_a_companion_are_answered_with_what_there_is_instead(copy: Project) -> None:
     printed = copy.manage("shell", "-c", "import django_celery_beat.models", status=1)
-    assert "has no django_celery_beat.models. Schedules do not run in this version of Celeriac" in printed
+    assert "has no django_celery_beat.models. Celeriac keeps periodic tasks in a table of its own" in printed
