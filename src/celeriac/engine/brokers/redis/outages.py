@@ -10,34 +10,47 @@ from redis import exceptions as driver
 from celeriac.engine.brokers.redis.address import hidden
 from celeriac.engine.errors import BrokerUnavailable
 from celeriac.engine.translation import gettext as _
+from celeriac.engine.translation import gettext_noop
 
 PATIENCE = 5.0
 """Seconds that any one command may take, and a connection to be made."""
 
-_REFUSED = "nothing listens there. Start the server, or correct host and port."
+_REFUSED = gettext_noop("nothing listens there. Start the server, or correct host and port.")
 _CAUSES = (
-    ("WRONGPASS", "it refused the user or the password; correct them in the URL: redis://user:password@host:6379/0."),
-    ("invalid username-password", "it refused the user or the password; correct them in the URL."),
-    ("without any password configured", "the URL has a password, and the server wants none; take it out of the URL."),
-    ("NOAUTH", "it wants a password, and the URL has none: redis://:password@host:6379/0."),
-    ("Authentication required", "it wants a password, and the URL has none: redis://:password@host:6379/0."),
-    ("DB index is out of range", "it has no database of that number; use one below its 'databases' setting (16 by default)."),
-    ("NOPERM", "this user may not do that; docs/redis.md lists the rights that Celeriac needs."),
-    ("No permissions", "this user may not do that; docs/redis.md lists the rights that Celeriac needs."),
-    ("no permissions", "this user may not do that; docs/redis.md lists the rights that Celeriac needs."),
-    ("LOADING", "it is still loading its data."),
-    ("loading the dataset", "it is still loading its data."),
-    ("READONLY", "it is a replica that takes no writes, as during a failover."),
-    ("read only replica", "it is a replica that takes no writes, as during a failover."),
-    ("OOM", "its memory is full ('maxmemory'): make room, or give it more."),
-    ("used memory > 'maxmemory'", "its memory is full ('maxmemory'): make room, or give it more."),
-    ("MISCONF", "it cannot write to its disk, and so refuses changes."),
-    ("CLUSTERDOWN", "its cluster is down."),
-    ("MASTERDOWN", "its master is away."),
-    ("NOREPLICAS", "it has too few replicas to accept writes."),
-    ("BUSY ", "it is busy with another script."),
-    ("No master found", "no Sentinel knows a living master of that name."),
-    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not to be trusted: name the authority by ?ssl_ca_certs=/path/ca.pem."),
+    (
+        "WRONGPASS",
+        gettext_noop("it refused the user or the password; correct them in the URL: redis://user:password@host:6379/0."),
+    ),
+    ("invalid username-password", gettext_noop("it refused the user or the password; correct them in the URL.")),
+    (
+        "without any password configured",
+        gettext_noop("the URL has a password, and the server wants none; take it out of the URL."),
+    ),
+    ("NOAUTH", gettext_noop("it wants a password, and the URL has none: redis://:password@host:6379/0.")),
+    ("Authentication required", gettext_noop("it wants a password, and the URL has none: redis://:password@host:6379/0.")),
+    (
+        "DB index is out of range",
+        gettext_noop("it has no database of that number; use one below its 'databases' setting (16 by default)."),
+    ),
+    ("NOPERM", gettext_noop("this user may not do that; docs/redis.md lists the rights that Celeriac needs.")),
+    ("No permissions", gettext_noop("this user may not do that; docs/redis.md lists the rights that Celeriac needs.")),
+    ("no permissions", gettext_noop("this user may not do that; docs/redis.md lists the rights that Celeriac needs.")),
+    ("LOADING", gettext_noop("it is still loading its data.")),
+    ("loading the dataset", gettext_noop("it is still loading its data.")),
+    ("READONLY", gettext_noop("it is a replica that takes no writes, as during a failover.")),
+    ("read only replica", gettext_noop("it is a replica that takes no writes, as during a failover.")),
+    ("OOM", gettext_noop("its memory is full ('maxmemory'): make room, or give it more.")),
+    ("used memory > 'maxmemory'", gettext_noop("its memory is full ('maxmemory'): make room, or give it more.")),
+    ("MISCONF", gettext_noop("it cannot write to its disk, and so refuses changes.")),
+    ("CLUSTERDOWN", gettext_noop("its cluster is down.")),
+    ("MASTERDOWN", gettext_noop("its master is away.")),
+    ("NOREPLICAS", gettext_noop("it has too few replicas to accept writes.")),
+    ("BUSY ", gettext_noop("it is busy with another script.")),
+    ("No master found", gettext_noop("no Sentinel knows a living master of that name.")),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        gettext_noop("its certificate is not to be trusted: name the authority by ?ssl_ca_certs=/path/ca.pem."),
+    ),
     ("refused", _REFUSED),
     ("Error 111", _REFUSED),
     ("10061", _REFUSED),
@@ -62,9 +75,9 @@ def _sentence(error: Exception) -> str | None:
     text = f"{error} {error.__cause__ or ''}"
     for mark, sentence in _CAUSES:
         if mark in text:
-            return f"{sentence} ({error})"
+            return f"{_(sentence)} ({error})"
     if isinstance(error, driver.TimeoutError | TimeoutError):
-        return f"it did not answer within {PATIENCE:g} s."
+        return _("it did not answer within {patience:g} s.").format(patience=PATIENCE)
     if isinstance(error, driver.ConnectionError | driver.ClusterError | OSError):
-        return f"the connection failed: {error}"
+        return _("the connection failed: {error}").format(error=error)
     return None
