@@ -14,7 +14,8 @@ from django.db import connections
 from celeriac.compat.companions import REPLACEMENTS
 from celeriac.conf import Reading
 from celeriac.current import current_app
-from celeriac.engine.brokers.factory import REDIS
+from celeriac.engine.brokers.factory import REDIS, maker_of
+from celeriac.engine.errors import ImproperlyConfigured
 from celeriac.engine.translation import gettext as _
 from celeriac.outbox import no_database
 
@@ -39,10 +40,16 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_database(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """SQLite needs transactions that begin as writing ones, or several processes lock each other out."""
+    """The broker's URL names one that there is. SQLite's transactions begin as writing ones, or processes lock each other out."""
     reading: Reading = current_app().conf.read()
     url = reading.settings.broker_url
-    if reading.errors or not url.startswith("django://"):
+    if reading.errors:
+        return []
+    try:
+        maker_of(url)
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="celeriac.E002")]
+    if not url.startswith("django://"):
         return []
     alias = url.removeprefix("django://").strip("/") or "default"
     if alias not in connections.databases:

@@ -43,6 +43,13 @@ def test_a_value_that_cannot_be_is_an_error_with_the_setting_and_what_is_expecte
     assert "CELERY_WORKER_CONCURRENCY is 'lots'; expected a whole number from 1 up" in the_only(Error, "celeriac.E001").msg
 
 
+def test_a_broker_that_is_misspelled_is_an_error_with_the_nearest_one(settings: Any) -> None:
+    settings.CELERY_BROKER_URL = "reddis://localhost"
+    message = the_only(Error, "celeriac.E002")
+    assert "CELERY_BROKER_URL begins with 'reddis'" in message.msg
+    assert "Did you mean 'redis'?" in message.msg
+
+
 def test_an_unknown_name_of_ours_is_an_error_with_the_nearest_one(settings: Any) -> None:
     settings.CELERIAC = {"LAESE": 15}
     assert the_only(Error, "celeriac.E001").msg == "CELERIAC has no setting 'LAESE'. Did you mean 'LEASE'?"

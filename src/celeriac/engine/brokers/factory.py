@@ -55,6 +55,11 @@ SCHEMES: dict[str, Callable[[str], Any]] = {"django": _django, "memory": _memory
 
 def connect(url: str) -> Any:
     """Return an unopened broker and store: ``django://alias``, ``redis://host``, ... Raises ``ImproperlyConfigured``."""
+    return maker_of(url)(url)
+
+
+def maker_of(url: str) -> Callable[[str], Any]:
+    """Return what makes a broker for a URL. Raises ``ImproperlyConfigured`` where nothing does, with the nearest scheme."""
     scheme = url.partition(":")[0].lower()
     make = SCHEMES.get(scheme)
     if make is None:
@@ -64,4 +69,4 @@ def connect(url: str) -> Any:
                 ' own database: CELERY_BROKER_URL = "django://default".'
             ).format(scheme=scheme, schemes=", ".join(map(repr, sorted(SCHEMES))), hint=did_you_mean(scheme, SCHEMES))
         )
-    return make(url)
+    return make
