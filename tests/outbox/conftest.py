@@ -17,5 +17,5 @@ def valkey() -> Iterator[ValkeyServer]:
         if os.environ.get("CI"):
             pytest.fail(MISSING)
         pytest.skip(MISSING)
-    with ValkeyServer() as server:
+    with ValkeyServer({"appendfsync": "always"}) as server:  # a test kills it, and what was emptied before must stay so
         yield server

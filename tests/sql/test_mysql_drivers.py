@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -52,8 +52,11 @@ worker.close()
 @pytest.mark.parametrize("alias", ["mariadb"], indirect=True)
 @pytest.mark.parametrize("driver", ["MySQLdb", "pymysql"])
 def test_a_job_travels_whole_with_either_driver(alias: str, driver: str) -> None:
-    if importlib.util.find_spec(driver) is None:
-        pytest.skip("mysqlclient is missing: pip install celeriac[mysql]" if driver == "MySQLdb" else "pip install PyMySQL")
+    package = "mysqlclient" if driver == "MySQLdb" else "PyMySQL"
+    try:
+        importlib.metadata.version(package)  # not find_spec: this process may have PyMySQL in the place of MySQLdb
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip(f"{package} is missing: pip install {package}")
     empty(alias)
     place = {name: connections.databases[alias][name] for name in ("ENGINE", "HOST", "PORT", "USER", "NAME")}
     done = subprocess.run(
