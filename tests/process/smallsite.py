@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +195,8 @@ class Started:
         """End whatever a failed test has left."""
         family = self.family()
         for process in family:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it was faster
+                process.kill()
         self.process.wait()
         psutil.wait_procs(family, timeout=PATIENCE)
         if self.cat is not None:

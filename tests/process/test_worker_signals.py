@@ -111,7 +111,8 @@ def noted(site: Project) -> Noted:
 def push(id: str, payload: bytes = b"", **fields: Any) -> str:
     """Enqueue a job as it is."""
     fields = {"queue": "celery", "task": "shop.tasks.add", "payload": payload or encode_payload("t", (1, 2), {}), **fields}
-    SQLBroker(ALIAS).push([Job(id=id, **fields)])
+    with closing(SQLBroker(ALIAS)) as broker:
+        broker.push([Job(id=id, **fields)])
     return id
 
 
