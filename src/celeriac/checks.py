@@ -40,7 +40,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_database(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """The URL names a broker that there is. SQLite begins its transactions as writing ones, or processes lock each other out."""
+    """The URL names a broker that there is. SQLite begins transactions as writing ones, or processes lock each other out."""
     reading: Reading = current_app().conf.read()
     url = reading.settings.broker_url
     if reading.errors:
