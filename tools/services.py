@@ -2,9 +2,10 @@
 
 Usage: python3 tools/services.py
 
-MariaDB comes from the system; PostgreSQL and Valkey come with the test environment. No system-wide server is started: the tests
-start their own, on free ports in temporary folders. Ends with 1 where one is missing and the environment
-variable CI is set, else with 0: on a laptop, the tests that need it are skipped and say so.
+MariaDB, Redis and RabbitMQ come from the system, and so does what builds mysqlclient; PostgreSQL and Valkey come with the test
+environment. No system-wide server is started: the tests start their own, on free ports in temporary folders. Ends with 1
+where one is missing and the environment variable CI is set, else with 0: on a laptop, the tests that need it are skipped and
+say so.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 @dataclass(frozen=True)
 class Service:
-    """A server: its name, its program, and the package of Debian and Ubuntu that brings it."""
+    """A server, or a tool: its name, its program, and the package of Debian and Ubuntu that brings it."""
 
     name: str
     program: str
@@ -40,7 +41,16 @@ class Service:
         return shutil.which(self.program) or shutil.which(self.program, path=PLACES)
 
 
-SERVICES = (Service("MariaDB", "mariadbd", "mariadb-server"),)
+SERVICES = (
+    Service("MariaDB", "mariadbd", "mariadb-server"),
+    Service("Redis", "redis-server", "redis-server"),
+    Service("RabbitMQ", "rabbitmq-server", "rabbitmq-server"),
+    # What builds mysqlclient, the driver that Django names first for MariaDB; without, the tests use PyMySQL.
+    Service("compiler", "cc", "build-essential"),
+    Service("pkg-config", "pkg-config", "pkg-config"),
+    Service("C headers of Python", "python3-config", "python3-dev"),
+    Service("C library of MariaDB", "mariadb_config", "libmariadb-dev"),
+)
 
 
 def missing() -> list[Service]:
@@ -97,7 +107,7 @@ def report() -> str:
     lines = []
     for service in SERVICES:
         place = service.found()
-        lines.append(f"  {service.name:9} {place or f'missing: install the package {service.package}'}")
+        lines.append(f"  {service.name:20} {place or f'missing: install the package {service.package}'}")
     return "\n".join(lines)
 
 
@@ -110,7 +120,7 @@ def main() -> None:
             print("Cannot install what is missing: that takes apt-get, and root or sudo without a password.")
         else:
             install(lacking, root)
-    print("Servers for the tests:\n" + report(), flush=True)
+    print("Servers and tools for the tests:\n" + report(), flush=True)
     raise SystemExit(1 if missing() and os.environ.get("CI") else 0)
 
 
