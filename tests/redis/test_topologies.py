@@ -1,4 +1,4 @@
-"""A Cluster, and Sentinels with a failover: real processes on loopback."""
+"""A Cluster, and Sentinels with a failover: real processes of Valkey and of Redis on loopback."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from celeriac.engine.brokers.redis.broker import RedisBroker
 from celeriac.engine.errors import BrokerUnavailable
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Outcome
+from celeriac.testing.redis import RedisServer, require_redis
 from celeriac.testing.servers import free_port
-from celeriac.testing.valkey import ValkeyServer, require_valkey, valkey_program
+from celeriac.testing.valkey import ValkeyServer, require_valkey
+from tests.redis.acl import CLUSTERS, LOGIN, administrator, make_user, refused
 
 PATIENCE = 30.0
 
@@ -47,28 +49,47 @@ def run_all(broker: RedisBroker) -> list[str]:
     return [job.id for job in jobs]
 
 
-@pytest.fixture
-def cluster() -> Iterator[RedisBroker]:
-    """A broker on a Cluster of three masters."""
+def valkey(settings: dict[str, str]) -> ValkeyServer:
     require_valkey()
+    return ValkeyServer({"bind": "127.0.0.1", **settings})
+
+
+def real_redis(settings: dict[str, str]) -> ValkeyServer:
+    require_redis()
+    return RedisServer({"bind": "127.0.0.1", **settings})
+
+
+MakeServer = Callable[[dict[str, str]], ValkeyServer]
+
+
+@pytest.fixture(params=[valkey, real_redis])
+def make_server(request: pytest.FixtureRequest) -> MakeServer:
+    """Makes servers of one kind."""
+    make: MakeServer = request.param
+    return make
+
+
+@pytest.fixture
+def cluster(make_server: MakeServer) -> Iterator[RedisBroker]:
+    """A broker on a Cluster of three masters, as the user with the rights that the page lists, and no others."""
     with ExitStack() as stack:
         ports = [free_port() for _ in range(3)]
-        for port in ports:
-            settings = {"port": str(port), "bind": "127.0.0.1", "cluster-enabled": "yes", "cluster-port": str(free_port())}
-            stack.enter_context(ValkeyServer(settings))
-        nodes = [redis.Redis(port=port) for port in ports]
+        buses = [free_port() for _ in range(3)]
+        nodes: list[redis.Redis] = []
+        for port, bus in zip(ports, buses, strict=True):
+            server = make_server({"port": str(port), "cluster-enabled": "yes", "cluster-port": str(bus)})
+            nodes.append(stack.enter_context(administrator(stack.enter_context(server))))
         for nth, node in enumerate(nodes):
+            make_user(node, CLUSTERS)
             node.execute_command("CLUSTER", "ADDSLOTSRANGE", nth * 5461, 16383 if nth == 2 else nth * 5461 + 5460)
             node.execute_command("CLUSTER", "SET-CONFIG-EPOCH", nth + 1)
-        bus = nodes[0].config_get("cluster-port")["cluster-port"]
         for node in nodes[1:]:
-            node.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0], bus)
+            node.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0], buses[0])
         until(lambda: all(b"cluster_state:ok" in state(node) for node in nodes), "the cluster")
-        broker = RedisBroker(f"redis+cluster://127.0.0.1:{ports[1]}?namespace=shop")
+        broker = RedisBroker(f"redis+cluster://{LOGIN}127.0.0.1:{ports[1]}?namespace=shop")
         yield broker
         broker.close()
-        for node in nodes:
-            node.close()
+        assert [word for node in nodes for word in refused(node)] == []
 
 
 def state(node: redis.Redis) -> bytes:
@@ -95,23 +116,22 @@ def test_jobs_live_and_idle_children_wake_on_a_cluster(cluster: RedisBroker) -> 
 
 
 @pytest.fixture
-def failing_over(tmp_path: Path) -> Iterator[tuple[ValkeyServer, str]]:
+def failing_over(make_server: MakeServer, tmp_path: Path) -> Iterator[tuple[ValkeyServer, str]]:
     """A master that may be stopped, and the URL of the Sentinel that puts its replica in its place."""
-    require_valkey()
     master_port, replica_port, port = free_port(), free_port(), free_port()
     with ExitStack() as stack:
-        master = stack.enter_context(ValkeyServer({"port": str(master_port), "bind": "127.0.0.1"}))
-        replica = stack.enter_context(ValkeyServer({"port": str(replica_port), "bind": "127.0.0.1"}))
+        master = stack.enter_context(make_server({"port": str(master_port), "repl-diskless-sync-delay": "0"}))
+        replica = stack.enter_context(make_server({"port": str(replica_port)}))
         other = redis.Redis(unix_socket_path=str(replica.socket))
         other.replicaof("127.0.0.1", str(master_port))
         until(lambda: other.info("replication")["master_link_status"] == "up", "the replica")
         configuration = tmp_path / "sentinel.conf"
         configuration.write_text(
             f"port {port}\nbind 127.0.0.1\ndir {tmp_path}\nsentinel monitor jobs 127.0.0.1 {master_port} 1\n"
-            "sentinel down-after-milliseconds jobs 300\nsentinel failover-timeout jobs 2000\n"
+            "sentinel down-after-milliseconds jobs 1000\nsentinel failover-timeout jobs 2000\n"
         )
         with (tmp_path / "log").open("wb") as log:
-            sentinel = subprocess.Popen([str(valkey_program()), str(configuration), "--sentinel"], stdout=log, stderr=log)
+            sentinel = subprocess.Popen([str(master.program), str(configuration), "--sentinel"], stdout=log, stderr=log)
         stack.callback(sentinel.wait)
         stack.callback(sentinel.kill)
         asked = redis.Redis(port=port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,7 @@ _OURS = frozenset({"namespace", "sentinel_master", "master_name", "sentinel_user
 _SAME = {"127.0.0.1": "localhost", "::1": "localhost"}
 _VERIFYING = {"CERT_NONE": "none", "CERT_OPTIONAL": "optional", "CERT_REQUIRED": "required"}
 """Celery's names of how a certificate is looked at, and redis-py's."""
+_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
 
 class Address:
@@ -52,6 +54,20 @@ class Address:
             return dict(parse_url(text))  # type: ignore[no-untyped-call]  # redis-py's has no types
         except ValueError as error:
             raise self._wrong(f"{str(error).rstrip('.')}.") from error
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether TLS is wanted from whoever answers."""
+        return _VERIFYING.get(self.query.get("ssl_cert_reqs", ""), self.query.get("ssl_cert_reqs")) == "none"
+
+    def check_files(self) -> None:
+        """Raise ``ImproperlyConfigured`` for a certificate that cannot be read: that would not pass by waiting."""
+        for name in _FILES:
+            path = self.query.get(name)
+            if path and not os.access(path, os.R_OK):
+                raise self._wrong(
+                    _("{name} is {path!r}, which is no file that this process can read.").format(name=name, path=path)
+                )
 
     def sentinels(self) -> list[tuple[str, int]]:
         """Return host and port of each Sentinel."""

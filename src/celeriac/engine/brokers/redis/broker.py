@@ -15,10 +15,13 @@ from celeriac.engine.brokers.base import (
     Capabilities,
     Command,
     Consequences,
+    Found,
     Pace,
     Pause,
     Purge,
     Resume,
+    RunNow,
+    Snapshot,
     Unpark,
     Verdict,
     WorkerInfo,
@@ -33,6 +36,7 @@ from celeriac.engine.brokers.redis.notifier import RedisNotifier
 from celeriac.engine.brokers.redis.outages import typed_errors
 from celeriac.engine.brokers.redis.scripts import Scripts
 from celeriac.engine.brokers.redis.server import examine
+from celeriac.engine.brokers.resultstore import Record
 from celeriac.engine.brokers.turns import AHEAD
 from celeriac.engine.errors import ChildIsDead, LeaseLost
 from celeriac.engine.job import TRANSITIONS, Job, State, Token
@@ -126,7 +130,7 @@ class RedisBroker:
     def call(self, script: str, *arguments: Any) -> Any:
         """Run one script."""
         with self.typed():
-            return self._scripts.call(self.client, script, *arguments)
+            return self._scripts.call(self.client.execute_command, script, *arguments)
 
     # -- moving jobs -------------------------------------------------------------------------------------------------------
 
@@ -146,10 +150,7 @@ class RedisBroker:
 
     def claim(self, queues: Sequence[str], limit: int, child: str) -> list[Job]:
         """Take up to ``limit`` waiting jobs. Raises ``ChildIsDead``."""
-        taken = self.call("claim", child, min(limit, PART), *queues)
-        if taken is None:
-            raise ChildIsDead(f"The broker has declared the child {child} dead; its jobs were given to others.")
-        return claimed_jobs(taken, child)
+        return _claimed(self.call("claim", child, min(limit, PART), *queues), child)
 
     def admit(self, jobs: Sequence[Job], apart: Mapping[str, float]) -> set[Token]:
         """Let claimed jobs of tasks with a rate limit take their turns. Returns the tokens that may begin."""
@@ -160,10 +161,10 @@ class RedisBroker:
             may.update(tokens[place] for place in places)
         return may
 
-    def paced(self) -> set[str]:
-        """Return the tasks whose rate somebody set."""
+    def paced(self) -> dict[str, float]:
+        """Return the tasks whose rate somebody set, and the seconds between their starts."""
         rates = self.do(lambda client: client.hgetall(f"{self.prefix}rates"))
-        return {task.decode() for task, rate in rates.items() if not rate.endswith(b" -")}
+        return {task.decode(): float(rate.split()[1]) for task, rate in rates.items() if not rate.endswith(b" -")}
 
     def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
         """Record that bodies start. Returns the tokens still held."""
@@ -181,13 +182,19 @@ class RedisBroker:
 
     def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
         """Record outcomes and end their claims. Raises ``ValueError``, with nothing changed, for a state no attempt ends in."""
-        for outcome in outcomes:
-            if outcome.state not in TRANSITIONS[State.RUNNING]:
-                raise ValueError(f"An attempt cannot end in the state {outcome.state.value!r}.")
+        _check(outcomes)
         if not outcomes:
             return set()
         refused = self.call("settle", *settled(outcomes))
         return {outcomes[place].token for place in refused}
+
+    def exchange(
+        self, outcomes: Sequence[Outcome], queues: Sequence[str], limit: int, child: str
+    ) -> tuple[set[Token], list[Job]]:
+        """Settle, then claim, in one operation. Raises as both do; where the child is dead, all outcomes are refused."""
+        _check(outcomes)
+        refused, taken = self.call("exchange", *settled(outcomes), child, min(limit, PART), *queues)
+        return {outcomes[place].token for place in refused}, _claimed(taken, child)
 
     # -- leases and rescue ---------------------------------------------------------------------------------------------------
 
@@ -222,16 +229,16 @@ class RedisBroker:
 
     def _rescue_with(self, request: list[Any], reasons: Mapping[int, Failure], consequences: Consequences) -> int:
         """Build what follows the jobs that the script will fail, from their records; until it names no more of them."""
-        prepared: dict[int, list[Any]] = {}
+        prepared: dict[int, tuple[bytes, bytes]] = {}
         while True:
-            answer = self.call("rescue", *request, len(prepared), *(part for each in prepared.values() for part in each))
+            follow_ups = [part for number, jobs in prepared.items() for part in (number, *jobs)]
+            answer = self.call("rescue", *request, len(prepared), *follow_ups)
             if isinstance(answer, int):
                 return answer
             numbers = [int(number) for number in answer]
-            prepared.update((number, [number, 0]) for number in numbers)  # also those whose record is gone
+            prepared.update((number, (b"", b"")) for number in numbers)  # also those whose record is gone
             for job in store.records(self, numbers):
-                follow_ups = consequences(job, reasons.get(job.number, _LOST))
-                prepared[job.number] = [job.number, *pushed(follow_ups)]
+                prepared[job.number] = pushed(consequences(job, reasons.get(job.number, _LOST)))
 
     def _time(self) -> float:
         return float(self.call("time"))
@@ -256,6 +263,9 @@ class RedisBroker:
                 return int(self.call("purge", *command.queues))
             case Unpark():
                 return self._unpark(command)
+            case RunNow():
+                numbers = store.numbers_of(self, command.ids)
+                return int(self.call("runnow", *numbers)) if numbers else 0
             case Pace():
                 return int(self.call("pace", command.task, "" if command.apart is None else command.apart))
 
@@ -272,6 +282,10 @@ class RedisBroker:
         flat = self.call("doomed", worker)
         triples = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
         return {Token(int(number), child.decode(), int(delivery)) for number, child, delivery in triples}
+
+    def backlog(self, queue: str, limit: int) -> int:
+        """Return how many jobs of a queue wait, ``limit`` at most."""
+        return min(int(self.do(lambda client: client.zcard(f"{self.prefix}w:{queue}"))), limit)
 
     # -- the store -----------------------------------------------------------------------------------------------------------
 
@@ -291,9 +305,23 @@ class RedisBroker:
         """Return records, the newest first. Raises ``KeyError`` for a filter that does not exist."""
         return store.find(self, where, limit, before)
 
+    def search(
+        self, where: Mapping[str, Any], limit: int, before: int | None = None, depth: int = 1000, text: str = ""
+    ) -> Found:
+        """Return what fits of the next ``depth`` records."""
+        return store.search(self, where, limit, before, depth, text)
+
     def counts(self) -> dict[str, dict[State, int]]:
         """Return the number of jobs by queue and state."""
         return store.counts(self)
+
+    def snapshot(self) -> Snapshot:
+        """Return what is to be done."""
+        return store.snapshot(self)
+
+    def failures(self, seconds: float, limit: int) -> list[Job]:
+        """Return the jobs that failed within the last ``seconds``, the latest first."""
+        return store.failures(self, seconds, limit)
 
     def workers(self) -> list[WorkerInfo]:
         """Return the living workers, in the order of their names."""
@@ -315,6 +343,32 @@ class RedisBroker:
     def prune(self, ages: Mapping[State, float], limit: int) -> int:
         """Delete up to ``limit`` ended jobs older than their state's age in seconds."""
         return store.prune(self, ages, limit)
+
+    # -- ended jobs of a broker or of a result store that is elsewhere -----------------------------------------------------
+
+    def ended(self, limit: int, after: int = 0) -> tuple[list[Record], int]:
+        """Return the records of ended jobs; there are lists of them, so one look finds all."""
+        return store.ended(self, limit), 0
+
+    def drop(self, numbers: Sequence[int]) -> int:
+        """Delete the records of ended jobs by number."""
+        return int(self.call("forget", *numbers)) if numbers else 0
+
+    def keep(self, records: Sequence[Record]) -> set[str]:
+        """Remember jobs that ended at a broker elsewhere."""
+        return store.keep(self, records)
+
+
+def _check(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.state not in TRANSITIONS[State.RUNNING]:
+            raise ValueError(f"An attempt cannot end in the state {outcome.state.value!r}.")
+
+
+def _claimed(taken: Any, child: str) -> list[Job]:
+    if taken is None:
+        raise ChildIsDead(f"The broker has declared the child {child} dead; its jobs were given to others.")
+    return claimed_jobs(taken, child)
 
 
 def _flat(tokens: Sequence[Token]) -> list[Any]:

@@ -12,6 +12,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from celeriac.engine.brokers.redis.address import Address
+from celeriac.engine.brokers.redis.client import DirectClient
 from celeriac.engine.brokers.redis.outages import PATIENCE
 
 QUIET = 15
@@ -20,6 +21,7 @@ QUIET = 15
 
 def connect(address: Address) -> Any:
     """Return an unconnected client; of a Cluster one that has asked for its nodes. Raises ``ImproperlyConfigured``."""
+    address.check_files()
     options = {
         "socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE, "health_check_interval": QUIET, "protocol": 2,
         **address.options(),
@@ -32,19 +34,23 @@ def connect(address: Address) -> Any:
     options["retry"] = Retry(NoBackoff(), 1, supported_errors=(driver.ConnectionError,))
     if address.is_sentinel:
         return _sentinel(address, options)
-    return redis.Redis.from_pool(redis.ConnectionPool(**options))  # which goes with its client
+    return DirectClient.from_pool(redis.ConnectionPool(**options))  # which goes with its client
 
 
 def _sentinel(address: Address, options: dict[str, Any]) -> Any:
     for name in ("host", "port"):
         options.pop(name, None)
     secure = options.pop("connection_class", None) is not None
-    own: dict[str, Any] = {"socket_timeout": PATIENCE / 2, "socket_connect_timeout": PATIENCE / 2, "ssl": secure}
+    own: dict[str, Any] = {
+        "socket_timeout": PATIENCE / 2, "socket_connect_timeout": PATIENCE / 2, "ssl": secure,
+        "retry": Retry(NoBackoff(), 0),  # there are other Sentinels to ask, and the caller waits
+    }  # fmt: skip
     for name in ("username", "password"):
         if f"sentinel_{name}" in address.query:
             own[name] = address.query[f"sentinel_{name}"]
     make: Any = Sentinel  # redis-py's has no types
-    return make(address.sentinels(), sentinel_kwargs=own, ssl=secure, **options).master_for(address.master_name())
+    sentinels = make(address.sentinels(), sentinel_kwargs=own, ssl=secure, **options)
+    return sentinels.master_for(address.master_name(), redis_class=DirectClient)
 
 
 def _cluster(options: dict[str, Any]) -> Any:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import starmap
 from typing import Any
 
 import msgspec
 
 from celeriac.engine.brokers.endings import worth_keeping
+from celeriac.engine.brokers.resultstore import Record
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Attempt, Failure, Outcome
 
 packed = msgspec.msgpack.Encoder().encode
 """A job's record, or a remembered attempt, as the server keeps it and no script reads it."""
-_record = msgspec.msgpack.Decoder(Job).decode
+_kept_job = msgspec.msgpack.Decoder(tuple[float, int, Job]).decode
+"""A job as the server keeps it: when it was pushed, its priority, and the record, which has it too."""
+_kept_jobs = msgspec.msgpack.Decoder(list[tuple[float, int, Job]]).decode
+_LIST = b"\xdd"
+"""Before four bytes of length and so many values: how a list begins in msgpack, so that records are read all at once."""
+_names = msgspec.msgpack.Decoder(list[str]).decode
 _plain = msgspec.msgpack.Decoder().decode
 _failure = msgspec.json.Decoder(Failure).decode
 to_json = msgspec.json.Encoder().encode
@@ -30,12 +37,16 @@ def clean(text: str) -> str:
     return text
 
 
-def pushed(jobs: Sequence[Job]) -> list[Any]:
-    """Return the arguments of a push: how many jobs, and six for each."""
-    arguments: list[Any] = [len(jobs)]
-    for job in jobs:
-        arguments += (job.id, job.queue, job.priority, job.state.value, job.run_at or 0.0, packed(job))
-    return arguments
+def pushed(jobs: Sequence[Job]) -> tuple[bytes, bytes]:
+    """Return jobs as a push takes them: lists of what the scripts look at, and what they keep."""
+    if not jobs:
+        return b"", b""
+    records = list(map(packed, jobs))
+    return packed((
+        [job.id for job in jobs], [job.queue for job in jobs], [job.priority for job in jobs],
+        [job.state for job in jobs], [job.run_at or 0.0 for job in jobs], list(map(len, records)),
+        {place: job.attempts for place, job in enumerate(jobs, 1) if job.attempts},
+    )), b"".join(records)  # fmt: skip
 
 
 def failure_text(failure: Failure) -> bytes:
@@ -46,40 +57,65 @@ def failure_text(failure: Failure) -> bytes:
 
 
 def settled(outcomes: Sequence[Outcome]) -> list[Any]:
-    """Return the arguments of a settle: when the last outcome ended, how many there are, and what the script says."""
-    latest = max([outcome.finished for outcome in outcomes])
-    arguments: list[Any] = [repr(latest), len(outcomes), *[outcome.token.number for outcome in outcomes]]
+    """Return the arguments of a settle: when the last outcome ended, what all have, and what few have besides."""
+    latest = 0.0
+    which: list[int] = []
+    rare: list[Any] = []
+    kinds: dict[tuple[str, int, bool, bool, State], int] = {}
     for outcome in outcomes:
+        latest = max(latest, outcome.finished)
         more = _more(outcome)
-        arguments += (_kind(outcome, 1 if more else 0), _rest(outcome))
         if more:
-            arguments += more
-            arguments += pushed(outcome.follow_ups)
-    return arguments
+            rare += (*more, *pushed(outcome.follow_ups))
+        token = outcome.token
+        kind = (token.child, token.delivery, outcome.counts, bool(more), _state(outcome))
+        which.append(kinds.setdefault(kind, len(kinds) + 1))
+    numbers, rests = [str(outcome.token.number) for outcome in outcomes], list(map(_rest, outcomes))
+    listed = packed((numbers, which, list(map(len, rests)), list(starmap(_kind, kinds))))
+    return [repr(latest), listed, b"".join(rests), *rare]
 
 
 def judgement(outcome: Outcome) -> list[Any]:
     """Return the arguments of a verdict: an outcome with its number, and without follow-ups."""
     more = _more(outcome)
-    return [outcome.token.number, _kind(outcome, 1 if more else 0), _rest(outcome), *more]
+    _, child, delivery = outcome.token
+    return [outcome.token.number, _kind(child, delivery, outcome.counts, bool(more), _state(outcome)), _rest(outcome), *more]
 
 
 def remembered(job: Job, outcome: Outcome) -> list[Any]:
     """Return the arguments of a job that ran without being enqueued."""
     attempt, progress = (_more(outcome) or ("", ""))[:2]
-    attempts = int(outcome.counts)
+    attempts = job.attempts + outcome.counts
     return [
         job.id, job.queue, job.priority, packed(job), attempts, progress, attempt,
         repr(outcome.finished), outcome.state.value, _rest(outcome),
     ]  # fmt: skip
 
 
-def _kind(outcome: Outcome, more: int) -> str:
-    _, child, delivery = outcome.token
-    state = outcome.state
-    if state is State.SCHEDULED and (outcome.run_at is None or outcome.run_at <= outcome.finished):
-        state = State.WAITING  # it is due already
-    return f"{delivery} {state.value} {outcome.counts:d} {more} {child}"
+def kept(records: Sequence[Record]) -> list[Any]:
+    """Return the arguments of whole records of ended jobs: how many, and then what ``keep.lua`` says of each."""
+    arguments: list[Any] = [len(records)]
+    for job, attempts in records:
+        plain = msgspec.structs.replace(
+            job, number=0, child="", delivery=0, state=State.WAITING, attempts=0, charges=0, started=None, finished=None,
+            result=None, worker=None,
+        )  # fmt: skip
+        finished = job.finished or 0.0
+        arguments += (job.id, job.queue, job.priority, repr(job.created or finished), packed(plain), job.charges)
+        arguments += (job.state.value, job.attempts, job.delivery, repr(finished))
+        arguments += (packed((job.started, job.finished, job.worker, job.result)), len(attempts))
+        arguments += [b"%d\n%b" % (attempt.index, _attempt(attempt)) for attempt in attempts]
+    return arguments
+
+
+def _state(outcome: Outcome) -> State:
+    if outcome.state is State.SCHEDULED and (outcome.run_at is None or outcome.run_at <= outcome.finished):
+        return State.WAITING  # it is due already
+    return outcome.state
+
+
+def _kind(child: str, delivery: int, counts: bool, more: bool, state: State) -> str:
+    return f"{delivery} {state.value} {counts:d} {more:d} {child}"
 
 
 def _rest(outcome: Outcome) -> bytes:
@@ -100,7 +136,7 @@ def _more(outcome: Outcome) -> tuple[Any, ...]:
     )
 
 
-def _attempt(outcome: Outcome) -> bytes:
+def _attempt(outcome: Outcome | Attempt) -> bytes:
     failure, log = outcome.failure, outcome.log
     text = failure_text(failure).decode() if failure is not None else False
     worker, kept = outcome.worker or False, clean(log) if log else False
@@ -108,14 +144,14 @@ def _attempt(outcome: Outcome) -> bytes:
 
 
 def claimed_jobs(rows: Sequence[Any], child: str) -> list[Job]:
-    """Return claimed jobs: what ``claim.lua`` returns."""
+    """Return claimed jobs: what ``claim_batch`` in ``claiming.lua`` returns."""
     if not rows:
         return []
-    numbers, claims, records, changes = rows
+    numbers, claims, records, changes = _names(rows[0]), _names(rows[1]), rows[2], rows[3]
     read = {claim: _read_claim(claim) for claim in set(claims)}
+    kept = _kept_jobs(_LIST + len(numbers).to_bytes(4) + records)
     jobs = []
-    for number, claim, record in zip(numbers, claims, records, strict=True):
-        job = _record(record.partition(b"\n")[2])
+    for number, claim, (_, __, job) in zip(numbers, claims, kept, strict=True):
         job.number, job.child, job.state = int(number), child, State.RUNNING
         job.delivery, job.attempts, _, job.queue = read[claim]
         jobs.append(job)
@@ -124,24 +160,23 @@ def claimed_jobs(rows: Sequence[Any], child: str) -> list[Job]:
     return jobs
 
 
-def _read_claim(claim: bytes) -> tuple[int, int, str, str]:
-    delivery, attempts, child, queue = claim.decode().split(" ", 3)
+def _read_claim(claim: str) -> tuple[int, int, str, str]:
+    delivery, attempts, child, queue = claim.split(" ", 3)
     return int(delivery), int(attempts), child, queue
 
 
 def stored_job(row: Sequence[Any]) -> Job:
     """Return a whole record: a row of ``rows_of`` in ``jobs.lua``."""
-    number, pushed_as, end, claim, due, changes, worker = row
-    pushed_at, _, record = pushed_as.partition(b"\n")
-    job = _record(record)
-    job.number, job.created = int(number), float(pushed_at.split(b" ", 1)[0])
+    number, kept, end, claim, due, changes, worker = row
+    created, _, job = _kept_job(kept)
+    job.number, job.created = int(number), created
     changed = dict(zip(changes[::2], changes[1::2], strict=True))
     _apply(job, changed)
     if end is not None:
         _ended(job, end)
     elif claim is not None:
         job.state = State.RUNNING
-        job.delivery, job.attempts, job.child, job.queue = _read_claim(claim)
+        job.delivery, job.attempts, job.child, job.queue = _read_claim(claim.decode())
         job.worker, job.started = worker.decode() if worker else None, _seconds(changed.get(b"b"))
     else:
         job.state = State.WAITING if due is None else State.SCHEDULED

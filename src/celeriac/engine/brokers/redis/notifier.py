@@ -24,6 +24,7 @@ class RedisNotifier:
         self._broker = broker
         self._listening: Any = None
         self._armed = False
+        self._owed_since: float | None = None
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -37,12 +38,30 @@ class RedisNotifier:
 
     def listen(self, channel: str) -> None:
         """Receive what is published on ``channel`` from now on. What came before on others may be forgotten."""
+        if self._is_silent():
+            self.close()
         with self._guarded():
             if self._listening is None:
                 self._listening = self._broker.client.pubsub()
             if channel.encode() not in self._listening.channels:
                 self._listening.subscribe(channel)
                 self._await("subscribe", channel)
+
+    def _is_silent(self) -> bool:
+        """Ask a quiet connection whether it is there; return whether it owes the answer for longer than a server takes.
+
+        The driver asks, and believes in a connection that never answers: nobody is told when the other end goes in silence.
+        """
+        if self.fileno() < 0:
+            return False
+        if not self._listening.health_check_response_counter:
+            self._owed_since = None
+            with self._guarded():
+                self._listening.check_health()
+            return False
+        now = time.monotonic()
+        self._owed_since = self._owed_since or now
+        return bool(now - self._owed_since > self._listening.connection.socket_timeout)
 
     def ignore(self, channel: str) -> None:
         """Receive no more of ``channel``. A connection that broke receives nothing either."""
@@ -107,4 +126,4 @@ class RedisNotifier:
         """Let go of the connection."""
         if self._listening is not None:
             self._listening.close()
-            self._listening = None
+            self._listening = self._owed_since = None

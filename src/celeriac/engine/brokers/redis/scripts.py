@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -9,12 +11,21 @@ from typing import Any
 
 from redis.exceptions import NoScriptError
 
+PARTS = "common, arrivals, claims, pushing, jobs"
+"""What a script is made of that does not say itself: to define what it never calls costs a small one more than its work."""
+
 
 @cache
 def source(name: str) -> str:
-    """Return a script's text: what all have in common, then its own."""
-    folder = files(__package__) / "lua"
-    return "\n".join((folder / f"{part}.lua").read_text() for part in ("common", "jobs", name))
+    """Return a script's text: the parts that its first line names, then its own."""
+    own = _text(name)
+    made_of = re.match("-- Made of: (.*)", own)
+    parts = (made_of[1] if made_of else PARTS).split(", ")
+    return "\n".join([*map(_text, parts), own])
+
+
+def _text(name: str) -> str:
+    return (files(__package__) / "lua" / f"{name}.lua").read_text("utf-8")
 
 
 @cache
@@ -29,9 +40,9 @@ class Scripts:
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
 
-    def call(self, client: Any, name: str, *arguments: Any) -> Any:
+    def call(self, ask: Callable[..., Any], name: str, *arguments: Any) -> Any:
         """Run one script. A server that has forgotten it, after a restart or a failover, is told again."""
         try:
-            return client.evalsha(digest(name), 1, self._prefix, *arguments)
+            return ask("EVALSHA", digest(name), 1, self._prefix, *arguments)
         except NoScriptError:
-            return client.eval(source(name), 1, self._prefix, *arguments)
+            return ask("EVAL", source(name), 1, self._prefix, *arguments)

@@ -8,6 +8,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from celeriac.engine.brokers.redis.address import Address
 from celeriac.engine.errors import ImproperlyConfigured
 from celeriac.engine.translation import gettext as _
 
@@ -17,8 +18,20 @@ OLDEST = {"Redis": (6, 2), "Valkey": (8, 0)}
 def examine(client: Any, url: str) -> tuple[str, ...]:
     """Return warnings about the server. Raises ``ImproperlyConfigured`` for one that is too old or that evicts keys."""
     lacking = [_examine_one(info, url) for info in _infos(client)]
-    if not any(lacking):
+    return _about_tls(url) + (_about_disk(client, url) if any(lacking) else ())
+
+
+def _about_tls(url: str) -> tuple[str, ...]:
+    if not Address(url).is_unchecked:
         return ()
+    text = _(
+        "{url} is reached by TLS, but nobody checks whether it is the server that answers (ssl_cert_reqs): who stands between"
+        " can read and change jobs. Name the authority that signed its certificate instead: ?ssl_ca_certs=/path/ca.pem"
+    )
+    return (text.format(url=url),)
+
+
+def _about_disk(client: Any, url: str) -> tuple[str, ...]:
     if _takes_snapshots(client):
         text = _("{url} has no append-only file: when it dies, what came since its last snapshot is lost. Set: appendonly yes")
     else:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from celeriac.engine.brokers.base import WorkerInfo
-from celeriac.engine.brokers.redis.encoding import remembered, stored_attempt, stored_job
+from celeriac.engine.brokers.base import Found, QueueInfo, Snapshot, WorkerInfo
+from celeriac.engine.brokers.redis.encoding import kept, remembered, stored_attempt, stored_job
+from celeriac.engine.brokers.resultstore import Record
+from celeriac.engine.brokers.searching import looked_through
 from celeriac.engine.job import LIVE, TERMINAL, Job, State
 from celeriac.engine.outcome import Attempt, Outcome
 
@@ -19,12 +21,16 @@ if TYPE_CHECKING:
 POLL = 1.0
 """Seconds between looks while waiting for a result, should a wake-up get lost."""
 AT_ONCE = 500
-"""Records that one script deletes: a longer one would keep everybody else waiting."""
+"""Records that one script deletes or keeps: a longer one would keep everybody else waiting."""
 THOUSAND = 1000
 """Numbers of which the server knows how many have a job."""
 PART = 100
 """Records read at once: a list on a page shows fewer."""
+SHORT = 10_000
+"""Jobs in a state up to which a search for it begins at the list of them."""
+_LISTS = frozenset({State.RUNNING, State.SCHEDULED, State.PARKED, State.FAILED, State.CANCELLED, State.EXPIRED})
 _worker = msgspec.json.Decoder(WorkerInfo).decode
+_SHOWN = frozenset({State.WAITING, State.SCHEDULED, State.RUNNING, State.PARKED})
 FILTERS = frozenset({"queue", "task", "state", "root", "parent", "group"})
 
 
@@ -72,7 +78,7 @@ def find(broker: RedisBroker, where: Mapping[str, Any], limit: int, before: int 
     if unknown := set(where) - FILTERS:
         raise KeyError(*unknown)
     found: list[Job] = []
-    for job in _newest(broker, before):
+    for job in _newest(broker, where.get("state"), before):
         if len(found) >= limit:
             break
         if all(getattr(job, name) == value for name, value in where.items()):
@@ -80,8 +86,37 @@ def find(broker: RedisBroker, where: Mapping[str, Any], limit: int, before: int 
     return found
 
 
-def _newest(broker: RedisBroker, before: int | None) -> Iterator[Job]:
-    """Yield every record, the newest first: of each thousand numbers in which there is a job, a part at a time."""
+def _newest(broker: RedisBroker, state: Any, before: int | None) -> Iterator[Job]:
+    """Yield the records among which those of a state are, the newest first, a part at a time."""
+    listed = _listed(broker, state)
+    if listed is None:
+        yield from _all(broker, before)
+        return
+    numbers = sorted((number for number in listed if before is None or number < before), reverse=True)
+    for start in range(0, len(numbers), PART):
+        yield from records(broker, numbers[start : start + PART])
+
+
+def _listed(broker: RedisBroker, state: Any) -> list[int] | None:
+    """Return the numbers of the jobs in a state where a list has them and is short; None where everything is to be read."""
+    if state not in _LISTS or sum(of_queue.get(state, 0) for of_queue in counts(broker).values()) > SHORT:
+        return None
+    prefix = broker.prefix
+    match state:
+        case State.RUNNING:
+            found = broker.do(lambda client: client.hkeys(f"{prefix}claims"))
+        case State.SCHEDULED:
+            found = broker.do(lambda client: client.zrange(f"{prefix}due", 0, -1))
+        case State.PARKED:
+            found = broker.do(lambda client: client.smembers(f"{prefix}parked"))
+        case _:
+            rows = broker.do(lambda client: client.lrange(f"{prefix}ended:{state.value}", 0, -1))
+            found = [number for row in rows for number in row.split()[1:]]
+    return [int(number) for number in found if number]  # the claims have an empty one
+
+
+def _all(broker: RedisBroker, before: int | None) -> Iterator[Job]:
+    """Yield every record: of each thousand numbers in which there is a job."""
     filled = broker.do(lambda client: client.hkeys(f"{broker.prefix}pages"))
     for page in sorted(map(int, filled), reverse=True):
         first, end = page * THOUSAND, (page + 1) * THOUSAND
@@ -96,6 +131,13 @@ def records(broker: RedisBroker, numbers: Sequence[int]) -> Iterator[Job]:
         yield from map(stored_job, broker.call("read", *numbers))
 
 
+def search(
+    broker: RedisBroker, where: Mapping[str, Any], limit: int, before: int | None, depth: int, text: str
+) -> Found:
+    """Return what fits of the next ``depth`` records: of a state's own list, where there is one and it is short."""
+    return looked_through(_newest(broker, where.get("state"), before), where, limit, depth, text)
+
+
 def counts(broker: RedisBroker) -> dict[str, dict[State, int]]:
     """Return the number of jobs by queue and state."""
     counted: dict[str, dict[State, int]] = {}
@@ -106,18 +148,57 @@ def counts(broker: RedisBroker) -> dict[str, dict[State, int]]:
     return counted
 
 
+def snapshot(broker: RedisBroker) -> Snapshot:
+    """Return what is to be done."""
+    now, newest, flat, paused, firsts = broker.call("snapshot")
+    queues: dict[str, QueueInfo] = {}
+
+    def queue(name: str) -> QueueInfo:
+        return queues.setdefault(name, QueueInfo(name=name))
+
+    for field, number in zip(flat[::2], flat[1::2], strict=True):
+        state, _, name = field.decode().partition(":")
+        if int(number) and state in _SHOWN:
+            setattr(queue(name), state, int(number))
+    for name in paused:
+        queue(name.decode()).paused = True
+    for job in map(stored_job, firsts):
+        queue(job.queue).oldest = max(job.created or 0.0, job.run_at or 0.0)
+    return Snapshot(time=float(now), newest=int(newest), queues=[queues[name] for name in sorted(queues)])
+
+
+def failures(broker: RedisBroker, seconds: float, limit: int) -> list[Job]:
+    """Return the jobs that failed lately, the latest first."""
+    return [stored_job(row) for row in broker.call("failures", seconds, limit)]
+
+
 def workers(broker: RedisBroker) -> list[WorkerInfo]:
     """Return the living workers, in the order of their names."""
     found = []
-    for row in broker.call("workers"):
+    flat = broker.call("workers")
+    for row, lease in zip(flat[::2], flat[1::2], strict=True):
         joined, _, data = row.partition(b" ")
-        found.append(msgspec.structs.replace(_worker(data), started=float(joined)))
+        found.append(msgspec.structs.replace(_worker(data), started=float(joined), lease=float(lease)))
     return sorted(found, key=lambda worker: (worker.name, worker.id))
 
 
 def remember(broker: RedisBroker, job: Job, outcome: Outcome) -> None:
     """Keep the record of a job that has run without being enqueued."""
     broker.call("remember", *remembered(job, outcome))
+
+
+def ended(broker: RedisBroker, limit: int) -> list[Record]:
+    """Return the records of ended jobs, of each state those that ended first."""
+    found = broker.call("ended", min(limit, AT_ONCE))
+    return [Record(stored_job(row), [stored_attempt(data) for data in attempts]) for row, attempts in found]
+
+
+def keep(broker: RedisBroker, records: Sequence[Record]) -> set[str]:
+    """Keep the records of jobs that ended elsewhere. Returns the ids of those that are live here."""
+    live: set[str] = set()
+    for start in range(0, len(records), AT_ONCE):
+        live.update(id.decode() for id in broker.call("keep", *kept(records[start : start + AT_ONCE])))
+    return live
 
 
 def numbers_of(broker: RedisBroker, ids: Iterable[str]) -> list[str]:

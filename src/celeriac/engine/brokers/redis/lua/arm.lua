@@ -1,3 +1,4 @@
+-- Made of: common, arrivals
 -- ARGV: child, queues ... Publishes that the child is idle.
 local child = take()
 disarm(child)

@@ -1,4 +1,4 @@
--- What every script begins with. All keys of a namespace share one hash tag, so a script may name keys as it goes.
+-- What every script begins with; the parts it is made of beyond this one stand in its first line. All keys of a namespace share one hash tag, so a script may name keys as it goes.
 --
 --   n                 the last job number                 i:<id>        a job's number
 --   j:<number>        a job as it was pushed              m:<number>    what has changed since, where anything has
@@ -36,12 +36,19 @@ local function take_some()
 end
 local function take_number() return tonumber(take()) end
 
+-- Bytes of the client's stand one after the other, in an argument of their own: cmsgpack knows text only.
+local function cut(bytes, lengths)
+  local pieces, at = {}, 1
+  for nth, length in ipairs(lengths) do
+    pieces[nth] = string.sub(bytes, at, at + length - 1)
+    at = at + length
+  end
+  return pieces
+end
+
 -- Lua writes a number with 14 digits; times and scores need more.
 local function exact(number) return string.format('%.6f', number) end
 local function whole(number) return string.format('%.0f', number) end
-
--- Higher priorities first, then by arrival: exact in a double, since 201 * 2^44 is less than 2^53.
-local function urgency(priority, number) return whole((100 - priority) * 17592186044416 + number) end
 
 -- Commands with many arguments are sent in parts: Lua's stack ends at 8,000.
 local function in_parts(command, key, arguments)
@@ -55,23 +62,18 @@ local function gather(answers, list)
   for nth = 1, #list do answers[#answers + 1] = list[nth] end
   return answers
 end
-local function claims_of(numbers)
-  local claims = {}
-  for first = 1, #numbers, 4000 do
-    gather(claims, call('HMGET', P .. 'claims', unpack(numbers, first, math.min(first + 3999, #numbers))))
-  end
-  return claims
-end
 local function keyed(kind, names)
   local keys = {}
   for nth, name in ipairs(names) do keys[nth] = P .. kind .. name end
   return keys
 end
-local function values_of(kind, names)
-  local keys, found = keyed(kind, names), {}
+local function values_at(keys)
+  if #keys <= 4000 then return call('MGET', unpack(keys)) end
+  local found = {}
   for first = 1, #keys, 4000 do gather(found, call('MGET', unpack(keys, first, math.min(first + 3999, #keys)))) end
   return found
 end
+local function values_of(kind, names) return #names == 0 and names or values_at(keyed(kind, names)) end
 
 -- Whether there is a set of this name at all: most jobs are in none, so that its members need not be looked at one by one.
 local there = {}
@@ -80,7 +82,7 @@ local function exists(name)
   return there[name]
 end
 
--- Changes that are gathered, and written by finish().
+-- Changes that are gathered, and written at the end of a script.
 local function gathering()
   return setmetatable({}, { __index = function(lists, name)
     local list = {}
@@ -107,33 +109,5 @@ local function write_tallies()
   for page, change in pairs(pages) do
     if call('HINCRBY', P .. 'pages', page, change) == 0 then call('HDEL', P .. 'pages', page) end
   end
-end
-
-local function disarm(child)
-  local queues = call('HGET', P .. 'armed', child)
-  if not queues then return end
-  for _, queue in ipairs(cmsgpack.unpack(queues)) do call('SREM', P .. 'idle:' .. queue, child) end
-  call('HDEL', P .. 'armed', child)
-end
-
--- Jobs that came to wait in this script: as many idle children of their queue are woken.
-local arrivals = gathering()
-local function let_wait(queue, priority, number)
-  local list = arrivals[queue]
-  list[#list + 1] = urgency(priority, number)
-  list[#list + 1] = number
-end
-local function wake(queue, jobs)
-  if call('EXISTS', P .. 'idle:' .. queue) == 0 or call('SISMEMBER', P .. 'paused', queue) == 1 then return end
-  for _, child in ipairs(call('SPOP', P .. 'idle:' .. queue, jobs)) do
-    disarm(child)
-    call('PUBLISH', P .. 'wake:' .. child, '1')
-  end
-end
-local function wake_keepers() call('PUBLISH', P .. 'keepers', '1') end
-
-local SOON = 1
-local function schedule(number, run_at, time)
-  call('ZADD', P .. 'due', exact(run_at), number)
-  if run_at < time + SOON then wake_keepers() end
+  tallies, pages = {}, {}
 end

@@ -1,2 +1,3 @@
+-- Made of: common, arrivals
 -- ARGV: child
 disarm(ARGV[1])

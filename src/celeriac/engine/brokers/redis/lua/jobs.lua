@@ -1,11 +1,11 @@
--- What scripts know of jobs, and the steps of a job's life that several of them take. Gathered: new values, claims that end,
--- what each child no longer holds, and what has ended, by state.
-local values, unclaimed, let_go, endings, dropped = {}, {}, gathering(), gathering(), {}
+-- What scripts know of jobs, and the steps of a job's life that several of them take. Gathered: claims that end, what each child
+-- no longer holds, and what has ended, by state.
+local unclaimed, let_go, endings = {}, gathering(), gathering()
 local ended_at -- where it is not now
 
 -- The last step of every script that moves jobs.
 local function finish()
-  for first = 1, #values, 4000 do call('MSET', unpack(values, first, math.min(first + 3999, #values))) end
+  write_values()
   in_parts('HDEL', P .. 'claims', unclaimed)
   for child, numbers in pairs(let_go) do in_parts('SREM', P .. 'h:' .. child, numbers) end
   for state, numbers in pairs(endings) do
@@ -14,52 +14,20 @@ local function finish()
       call('RPUSH', P .. 'ended:' .. state, (ended_at or exact(now())) .. ' ' .. some)
     end
   end
-  for queue, list in pairs(arrivals) do in_parts('ZADD', P .. 'w:' .. queue, list) end
+  write_arrivals()
   write_tallies()
-  for queue, list in pairs(arrivals) do wake(queue, #list / 2) end
+  wake_for_arrivals()
 end
 
-local function keep(key, value)
-  values[#values + 1] = key
-  values[#values + 1] = value
-end
-
--- Accept the jobs that come next among the arguments: how many, then id, queue, priority, state, run_at and record of each.
--- A known id is left as it is.
-local pushed = {}
-local function push(time)
-  local jobs = take_number()
-  if jobs == 0 then return end
-  local first, ids, created = place, {}, exact(time) .. ' '
-  for nth = 1, jobs do ids[nth] = ARGV[first + nth * 6 - 5] end
-  local known = values_of('i:', ids)
-  local last = call('INCRBY', P .. 'n', jobs) - jobs
-  for nth = 1, jobs do
-    local id, queue, priority, state, run_at, record = take(), take(), take(), take(), take_number(), take()
-    if not (known[nth] or pushed[id]) then
-      local number = whole(last + nth)
-      pushed[id] = true
-      keep(P .. 'i:' .. id, number)
-      keep(P .. 'j:' .. number, created .. priority .. '\n' .. record)
-      tally(state, queue, 1)
-      count_number(last + nth, 1)
-      if state == 'scheduled' then
-        schedule(number, run_at, time)
-      else
-        let_wait(queue, priority, number)
-      end
-    end
-  end
-end
-
--- What was pushed. A record is a map in msgpack, whose first three fields are id, task and queue.
-local function read_record(record)
-  local priority, after = string.match(record, '^%S+ (%-?%d+)\n()')
-  local at = after - 1 + (string.byte(record, after) == 0xde and 3 or 1)
-  local job, name = { priority = tonumber(priority) }, nil
+-- A record is a map in msgpack, whose first three fields are id, task and queue.
+local function read_record(kept)
+  local job, at, name = {}, 1, nil
+  at = cmsgpack.unpack_one(kept, at)
+  at, job.priority = cmsgpack.unpack_one(kept, at)
+  at = at + (string.byte(kept, at + 1) == 0xde and 3 or 1)
   for _ = 1, 3 do
-    at, name = cmsgpack.unpack_one(record, at)
-    at, job[name] = cmsgpack.unpack_one(record, at)
+    at, name = cmsgpack.unpack_one(kept, at)
+    at, job[name] = cmsgpack.unpack_one(kept, at)
   end
   return job
 end
@@ -86,28 +54,6 @@ local function state_of(number)
   if call('HEXISTS', P .. 'claims', number) == 1 then return 'running' end
   if call('ZSCORE', P .. 'due', number) then return 'scheduled' end
   if call('EXISTS', P .. 'j:' .. number) == 1 then return 'waiting' end
-end
-
--- Most jobs of a batch have equal claims, so each is taken apart once.
-local read_claims = {}
-local function read_claim(text)
-  local claim = read_claims[text]
-  if not claim then
-    local delivery, attempts, child, queue = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
-    claim = { delivery = tonumber(delivery), attempts = tonumber(attempts), child = child, queue = queue }
-    read_claims[text] = claim
-  end
-  return claim
-end
-
--- The claim of a token, or nil where the token is worth nothing (any more).
-local function held_by(text, number, child, delivery)
-  if not text or dropped[number] then return nil end
-  local claim = read_claim(text)
-  return claim.child == child and claim.delivery == delivery and claim or nil
-end
-local function holding(number, child, delivery)
-  return held_by(call('HGET', P .. 'claims', number), number, child, delivery)
 end
 
 local function drop(number, claim)
@@ -159,18 +105,11 @@ local function let_live(number, claim, attempts)
   return revoked
 end
 
--- An outcome: number, then '<delivery> <state> <counts> <more> <child>' and the rest of its end; where there is more: attempt,
--- progress, run_at, payload and queue.
-local kinds = {}
-local function take_kind()
-  local text = take()
-  local kind = kinds[text]
-  if not kind then
-    local delivery, state, counts, more, child = string.match(text, '^(%d+) (%a+) (%d) (%d) (.*)$')
-    kind = { delivery = tonumber(delivery), state = state, counts = tonumber(counts), more = more == '1', child = child }
-    kinds[text] = kind
-  end
-  return kind
+-- What an outcome is of: '<delivery> <state> <counts> <more> <child>'. Where there is more: attempt, progress, run_at, payload
+-- and queue.
+local function read_kind(text)
+  local delivery, state, counts, more, child = string.match(text, '^(%d+) (%a+) (%d) (%d) (.*)$')
+  return { delivery = tonumber(delivery), state = state, counts = tonumber(counts), more = more == '1', child = child }
 end
 local function take_more()
   return {

@@ -6,7 +6,8 @@ ended_at = take()
 local state, rest = take(), take()
 local number = whole(call('INCR', P .. 'n'))
 if call('SETNX', P .. 'i:' .. id, number) == 0 then return end
-keep(P .. 'j:' .. number, ended_at .. ' ' .. priority .. '\n' .. record)
+keep(P .. 'j:' .. number, kept_from(tonumber(ended_at), tonumber(priority)) .. record)
+if state == 'parked' then call('HSET', P .. 'm:' .. number, 'a', attempts) end
 if progress then call('HSET', P .. 'm:' .. number, 'm', progress) end
 if attempt then remember(number, attempts, attempt) end
 count_number(number, 1)

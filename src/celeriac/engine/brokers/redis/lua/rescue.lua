@@ -11,7 +11,7 @@ for nth = 1, take_number() do
   begun[take() .. ' ' .. take()] = true
 end
 for nth = 1, take_number() do
-  local verdict = { number = take(), kind = take_kind(), rest = take() }
+  local verdict = { number = take(), kind = read_kind(take()), rest = take() }
   verdict.more = verdict.kind.more and take_more()
   verdicts[nth] = verdict
 end
@@ -19,14 +19,12 @@ end
 -- What follows a job that fails here is built by the caller, from its record: before anything is changed.
 local preparing, prepared = take_number(), {}
 for nth = 1, preparing do
-  local number, first = take(), place
-  prepared[number] = first
-  place = place + 1 + tonumber(ARGV[place + 1]) * 6
+  local number = take()
+  prepared[number] = { follow_ups = take(), records = take() }
 end
 local function push_follow_ups(number)
-  if not prepared[number] then return end
-  place = prepared[number]
-  push(time)
+  local next = prepared[number]
+  if next then push(next.follow_ups, next.records, time) end
 end
 
 local function children_to_bury()
