@@ -1,0 +1,1 @@
+"""RabbitMQ: a durable conveyor from producers to the store of the workers."""

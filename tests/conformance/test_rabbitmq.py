@@ -1,0 +1,113 @@
+"""RabbitMQ before a store keeps every promise of the suites, on real servers.
+
+A job that was pushed has travelled over RabbitMQ when ``push`` returns here, as if the conveyor were always faster than whoever
+asks next. What happens while it is on its way, ``tests/rabbitmq`` asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import msgspec
+import pytest
+
+from celeriac.engine.brokers.rabbitmq.broker import RabbitBroker
+from celeriac.engine.brokers.redis.broker import RedisBroker
+from celeriac.engine.job import Job
+from celeriac.testing.conformance import (
+    BrokerSuite,
+    ControlSuite,
+    FencingSuite,
+    LeaderSuite,
+    NotifierSuite,
+    RateSuite,
+    RescueSuite,
+    StoreSuite,
+)
+from celeriac.testing.conformance.machine import MachineSuite
+from celeriac.testing.rabbitmq import RabbitServer
+from celeriac.testing.valkey import ValkeyServer, require_valkey
+from tests.conformance.conftest import empty, opened
+from tests.rabbitmq.conftest import rabbitmq
+
+__all__ = ["rabbitmq"]
+
+
+class Arrived(RabbitBroker):
+    """Over RabbitMQ into the store, at once. So each job can be read, and they come by their priority."""
+
+    def __init__(self, url: str, store: Any, cloned: bool = False) -> None:
+        super().__init__(url, store, cloned)
+        self.capabilities = msgspec.structs.replace(self.capabilities, priority=True, inspect=True)
+
+    def push(self, jobs: Sequence[Job]) -> None:
+        for queue, together in groupby(jobs, key=lambda job: job.queue):  # the store counts them in the order of the push
+            super().push(list(together))
+            self.bring_in([queue])
+
+    def clone(self) -> Arrived:
+        return Arrived(self.url, self.inner.clone(), cloned=True)
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    require_valkey()
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "valkey"])
+def make_broker(request: pytest.FixtureRequest, rabbitmq: RabbitServer) -> Callable[[], Any]:
+    if request.param == "sqlite":
+        alias = request.getfixturevalue("sqlite_alias")
+        empty(alias)
+        return lambda: Arrived(rabbitmq.url(prefix="sqlite."), opened(alias))
+    url = request.getfixturevalue("valkey").url()
+    RedisBroker(url).client.flushdb()
+    return lambda: Arrived(rabbitmq.url(prefix="valkey."), RedisBroker(url))
+
+
+@pytest.fixture
+def broker(make_broker: Callable[[], Arrived]) -> Iterator[Arrived]:
+    broker = make_broker()
+    broker.open()
+    yield broker
+    broker.close()
+
+
+class TestBroker(BrokerSuite):
+    pass
+
+
+class TestFencing(FencingSuite):
+    pass
+
+
+class TestRescue(RescueSuite):
+    pass
+
+
+class TestStore(StoreSuite):
+    pass
+
+
+class TestControl(ControlSuite):
+    pass
+
+
+class TestNotifier(NotifierSuite):
+    pass
+
+
+class TestMachine(MachineSuite):
+    examples = 5
+
+
+class TestLeader(LeaderSuite):
+    pass
+
+
+class TestRates(RateSuite):
+    pass
