@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from celeriac.engine.brokers.factory import SCHEMES
+from celeriac.engine.brokers.factory import RABBIT, REDIS, SCHEMES
+from celeriac.engine.brokers.rabbitmq.address import without_store
 from celeriac.engine.translation import gettext as _
 
 DEFAULT = "django://default"
@@ -42,7 +43,17 @@ def with_master(url: str, options: Any) -> str:
     return f"{url}{'&' if '?' in url else '?'}sentinel_master={quote(str(name))}"
 
 
+def with_store(url: str, backend: str | None) -> str:
+    """Return a URL of RabbitMQ that names as its store the server or database of the result backend, where that can be one."""
+    kind = (backend or "").partition(":")[0].lower()
+    if url.partition(":")[0].lower() not in RABBIT or kind not in (*REDIS, "django") or "store=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}store={quote(str(backend), safe='')}"
+
+
 def without_password(url: str) -> str:
     """Return a URL as it may be shown."""
+    if url.partition(":")[0].lower() in RABBIT:
+        url = without_store(url)  # a URL within the URL
     scheme, slashes, rest = url.partition("://")
     return f"{scheme}{slashes}{rest.rpartition('@')[2]}"

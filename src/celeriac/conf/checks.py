@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -176,6 +177,14 @@ def mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise ValueError(_("a dict"))
     return dict(value)
+
+
+def pattern(value: Any) -> str:
+    """A regular expression."""
+    try:
+        return re.compile(value).pattern
+    except (re.error, TypeError):
+        raise ValueError(_("a regular expression")) from None
 
 
 def rate(value: Any) -> Any:

@@ -11,6 +11,7 @@ from celeriac.engine.translation import gettext_noop as _
 USED: Mapping[str, str] = {
     "broker_url": "broker_url",
     "result_backend": "result_backend",
+    "cache_backend": "cache_backend",
     "result_expires": "result_expires",
     "task_default_queue": "default_queue",
     "task_queues": "queues",

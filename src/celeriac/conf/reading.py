@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from celeriac.conf import serializers
-from celeriac.conf.brokers import DEFAULT, with_master, without_password
+from celeriac.conf import results, serializers
+from celeriac.conf.brokers import DEFAULT, with_master, with_store, without_password
 from celeriac.conf.names import UNUSED, USED, canonical, is_present, why_unused
-from celeriac.conf.settings import DISABLED, FIELDS, Settings, checked, contradictions, shown
+from celeriac.conf.settings import FIELDS, Settings, checked, contradictions, shown
 from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
 from celeriac.engine.translation import gettext as _
 
@@ -89,6 +89,10 @@ class Reading(msgspec.Struct):
                 if _is_meant_for_us(name, source):
                     self._take_unused(known, value, name)
         self.settings.broker_url = with_master(self.settings.broker_url, self.extra.get("broker_transport_options"))
+        if self.settings.result_backend:
+            options = self.extra.get("result_backend_transport_options")
+            self.settings.result_backend = with_master(self.settings.result_backend, options)
+        self.settings.broker_url = with_store(self.settings.broker_url, self.settings.result_backend)
 
     def _take_unused(self, known: str, value: Any, name: str) -> None:
         if known in serializers.SETTINGS:
@@ -139,14 +143,7 @@ class Reading(msgspec.Struct):
         for why, names in self.unused.items():
             text = _("{name} is not used: {why}") if len(names) == 1 else _("{name} are not used: {why}")
             self.notes.append(text.format(name=", ".join(names), why=_(why)))
-        backend = self.settings.result_backend
-        named = backend if isinstance(backend, str) and backend not in DISABLED else ""
-        if named and not named.startswith(("django://", "memory://")):
-            self.notes.append(
-                _("CELERY_RESULT_BACKEND ({backend}) is not used: results are kept with their jobs.").format(
-                    backend=without_password(named)
-                )
-            )
+        self._note_results(self.settings.result_backend)
         if self.settings.acks_late is False:
             self.notes.append(
                 _(
@@ -155,6 +152,18 @@ class Reading(msgspec.Struct):
                 )
             )
         return self
+
+    def _note_results(self, backend: str | None) -> None:
+        if backend is None or results.is_here(backend):
+            return
+        if results.is_with_its_job(backend):
+            text = _("CELERY_RESULT_BACKEND ({backend}) is not needed: results are kept with their jobs.")
+        else:
+            text = _(
+                "CELERY_RESULT_BACKEND ({backend}) is not used: results are kept with their jobs. Elsewhere they can be in"
+                " django-db, django-cache, or redis://host/1."
+            )
+        self.notes.append(text.format(backend=without_password(backend)))
 
 
 def read_settings(sources: Iterable[Source], own: Any = None, time_zone: str | None = None) -> Reading:

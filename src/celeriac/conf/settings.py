@@ -7,13 +7,20 @@ from typing import Any
 
 import msgspec
 
-from celeriac.conf import brokers, checks
+from celeriac.conf import brokers, checks, results
 from celeriac.conf.checks import Check
 from celeriac.engine.options import DEFAULT_POOL
 from celeriac.engine.translation import gettext as _
 
 POOLS = ("prefork", "processes", "threads", "solo", "asyncio", "eventlet", "gevent")
-DISABLED = frozenset({"disabled", "disabled://"})
+DAY = 86_400.0
+_BADLY = ("failed", "cancelled", "expired")
+
+
+HIDDEN_NAMES = (
+    r"passw|passphrase|passcode|pwd|secret|token|authori[sz]ation|credential|cookie|session_?id|signature"
+    r"|(api|private|access)[_-]?key|card|cvv|cvc|iban|(^|_)(pin|ssn|otp)($|_)"
+)
 
 
 class Settings(msgspec.Struct, kw_only=True):
@@ -25,7 +32,9 @@ class Settings(msgspec.Struct, kw_only=True):
     # Where jobs go.
     broker_url: str = brokers.DEFAULT
     result_backend: str | None = None
-    """Results are kept with their jobs, whatever this says; ``disabled`` keeps none."""
+    """Where results are: None with their jobs, else a name or URL (``docs/results.md``); ``disabled`` keeps no values."""
+    cache_backend: str = "default"
+    """The entry of CACHES for the result backend ``django-cache``."""
     outbox: str | None = "default"
     """The database whose transactions jobs belong to where the broker is not a database: they are sent when it commits. None:
     a job is sent at its call, whatever becomes of the transaction."""
@@ -91,6 +100,8 @@ class Settings(msgspec.Struct, kw_only=True):
     """Arguments and results are encrypted with the first and read with any."""
     encrypt: bool = True
     """Whether those of tasks that do not say so themselves are; without keys none are."""
+    hidden_names: str = HIDDEN_NAMES
+    """What the names of arguments match whose values the admin shows only to who may reveal them: a regular expression."""
 
     # The project.
     timezone: str = "UTC"
@@ -102,14 +113,30 @@ class Settings(msgspec.Struct, kw_only=True):
     @property
     def keeps_results(self) -> bool:
         """Whether return values are kept where a task does not say."""
-        return not self.ignore_result and self.result_backend not in DISABLED
+        return not self.ignore_result and self.result_backend not in results.DISABLED
+
+    @property
+    def ages(self) -> dict[str, float]:
+        """How long ended jobs are kept, in seconds by state. A state without an age is kept for ever."""
+        kept: dict[str, float] = {}
+        if self.result_expires is not None:
+            kept["succeeded"] = self.result_expires
+        if self.keep_failed is not None:
+            kept |= dict.fromkeys(_BADLY, self.keep_failed * DAY)
+        return kept
+
+    @property
+    def results(self) -> str | None:
+        """The URL of the store that ended jobs move to; None where they stay with the broker."""
+        return results.store_of(self.result_backend, self.broker_url, self.cache_backend, self.ages)
 
 
 _limit = checks.none_if_zero(checks.seconds(0.001))
 
 CHECKS: Mapping[str, Check] = {
     "broker_url": brokers.broker_url,
-    "result_backend": checks.optional(checks.anything),
+    "result_backend": results.result_backend,
+    "cache_backend": results.cache_alias,
     "outbox": checks.none_if_false(checks.text),
     "default_queue": checks.text,
     "queues": checks.queue_names,
@@ -148,6 +175,7 @@ CHECKS: Mapping[str, Check] = {
     "signing_keys": checks.secrets,
     "encryption_keys": checks.secrets,
     "encrypt": checks.boolean,
+    "hidden_names": checks.pattern,
     "timezone": checks.time_zone,
     "imports": checks.names,
     "include": checks.names,
