@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connections, transaction
 from django.db.transaction import TransactionManagementError
+from django.db.utils import DataError
 
 from celeriac.engine.brokers.base import Pause, Resume
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.brokers.sql.connection import OwnConnection
 from celeriac.engine.brokers.sql.mysql import check_version
 from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured
-from celeriac.testing.conformance.scenario import PATIENCE, a_child, a_job, start
+from celeriac.engine.job import State
+from celeriac.testing.conformance.scenario import PATIENCE, a_child, a_job, an_outcome, some_jobs, start
 from tests.chaos.ledger import wait_for
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.parametrize("alias", ["mariadb"], indirect=True)]
@@ -70,6 +75,19 @@ def test_a_worker_that_lost_a_deadlock_tries_again(alias: str, others: SQLBroker
     assert others.get("z") is not None
 
 
+def test_a_caller_without_a_transaction_that_lost_a_deadlock_tries_again(
+    alias: str, others: SQLBroker, rival: OwnConnection
+) -> None:
+    def push() -> None:
+        try:
+            SQLBroker(alias).push([a_job(id="u"), a_job(id="v"), a_job(id="w")])
+        finally:
+            connections[alias].close()
+
+    deadlocked(rival, others, push, "u", "v")
+    assert others.get("w") is not None
+
+
 def test_a_caller_that_lost_a_deadlock_cannot_commit_what_it_does_next(
     alias: str, others: SQLBroker, rival: OwnConnection
 ) -> None:
@@ -113,6 +131,36 @@ def test_a_payload_of_megabytes_comes_back_as_it_was(alias: str, others: SQLBrok
     assert [job.payload for job in others.claim(["default"], 2, a_child(others))] == [payload] * 2
 
 
+def test_what_is_pushed_together_is_kept_in_full(alias: str, others: SQLBroker) -> None:
+    odd = "\U0001f33f\"\\\\\\n\t%s {} \u2028'`"
+    full = {
+        "task": odd, "queue": odd, "payload": bytes(range(256)), "priority": -7, "state": State.SCHEDULED, "run_at": 2e9 + 0.25,
+        "expires": 3e9 + 0.5, "root": odd, "parent": odd, "group": odd, "position": 3, "unique_key": odd,
+        "concurrency_key": odd, "fairness_key": odd, "headers": {odd: [odd, None]}, "metadata": {"a": {"b": 1.5}},
+        "progress": {odd: odd}, "schedule": odd, "nominal": 2e9 + 0.125,
+    }  # fmt: skip
+    bare = a_job(id="bare")
+    others.push([a_job(id=odd, **full), bare])
+    kept = others.get(odd)
+    assert {name: getattr(kept, name) for name in full} == full
+    kept = others.get("bare")
+    assert {name: getattr(kept, name) for name in full} == {name: getattr(bare, name) for name in full}
+
+
+def test_the_names_of_workers_are_kept_whole(alias: str, others: SQLBroker) -> None:
+    others.push([a_job(id="1")])
+    [job] = others.claim(["default"], 1, a_child(others))
+    others.settle([an_outcome(job, worker="\U0001f33f@\u5317\u4eac")])
+    assert others.get("1").worker == "\U0001f33f@\u5317\u4eac"
+
+
+@pytest.mark.parametrize("field", ["id", "root", "unique_key"])
+def test_what_does_not_fit_is_refused_and_never_cut_short(alias: str, others: SQLBroker, field: str) -> None:
+    with pytest.raises(DataError, match="too long"):
+        others.push([a_job(), a_job(**{field: "x" * 256})])
+    assert others.find({}, 10) == []
+
+
 def test_a_claim_in_order_of_priority_reads_only_what_it_takes(alias: str, others: SQLBroker) -> None:
     others.push([a_job(priority=number % 5) for number in range(300)])
     child = a_child(others)
@@ -122,18 +170,52 @@ def test_a_claim_in_order_of_priority_reads_only_what_it_takes(alias: str, other
     assert sum(int(number) for _, number in read) < 50
 
 
-def test_who_hears_nothing_of_a_push_sees_it_by_looking(alias: str, caller: SQLBroker, others: SQLBroker) -> None:
+@pytest.fixture
+def elsewhere(alias: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SQLBroker]:
+    """The broker as a process of another host has it, whose wake-ups reach nobody here."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    broker = SQLBroker(alias, private=True)
+    monkeypatch.undo()
+    yield broker
+    broker.close()
+
+
+def sees(notifier: Any) -> bool:
+    """Look as if nobody on this host had looked for long."""
+    notifier._looked.unlink(missing_ok=True)
+    return bool(notifier.changed())
+
+
+def test_what_another_host_pushed_is_seen_by_looking(others: SQLBroker, elsewhere: SQLBroker) -> None:
     notifier = others.notifier()
     notifier.arm(a_child(others), ["default", "other"])
-    assert not notifier.changed()
-    caller.push([a_job(queue="elsewhere")])
-    assert not notifier.changed()
-    caller.control(Pause(queues=("default",)))
-    caller.push([a_job()])
-    assert not notifier.changed()
-    caller.control(Resume(queues=("default",)))
-    assert notifier.changed()
+    assert not sees(notifier)
+    elsewhere.push([a_job(queue="elsewhere")])
+    assert not sees(notifier)
+    elsewhere.control(Pause(queues=("default",)))
+    elsewhere.push([a_job()])
+    assert not sees(notifier)
+    elsewhere.control(Resume(queues=("default",)))
+    assert sees(notifier)
     assert notifier.poll_every <= 0.1
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_of_a_hosts_idle_children_one_looks_and_wakes_as_many_as_there_are_jobs(
+    alias: str, others: SQLBroker, elsewhere: SQLBroker, jobs: int
+) -> None:
+    sibling = SQLBroker(alias, private=True)
+    try:
+        one, two = others.notifier(), sibling.notifier()
+        for broker in (others, sibling):
+            broker.notifier().arm(a_child(broker), ["default"])
+        elsewhere.push(some_jobs(jobs))
+        assert sees(one)
+        assert not two.changed(), "its sibling has just looked"
+        assert two.poll_every > one.poll_every
+        assert two.drain() is (jobs == 2)
+    finally:
+        sibling.close()
 
 
 @pytest.mark.parametrize("server", ["10.5.26-MariaDB", "5.5.5-10.4.34-MariaDB-1:10.4.34", "5.7.44-log", "ancient"])

@@ -122,7 +122,7 @@ class SQLAgenda:
         last = step.jobs[-1] if step.jobs else None
         return (
             time(step.next_run), time(step.held), step.enabled, rows.clean(step.problem), last and time(last.nominal),
-            last and last.id, len(step.jobs), step.entry,
+            last and last.id, len(step.jobs), rows.json_text(step.recent), step.entry,
         )  # fmt: skip
 
     def _time(self, value: float | None) -> Any:

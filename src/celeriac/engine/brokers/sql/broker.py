@@ -6,124 +6,52 @@ A *caller's* instance uses Django's own connection of whichever thread calls, so
 
 from __future__ import annotations
 
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db import connections, transaction
-from django.db.utils import OperationalError
+from django.db import transaction
+from django.db.utils import DataError, IntegrityError
 
 from celeriac.engine.brokers.base import (
     Cancel,
     Capabilities,
     Command,
-    Consequences,
+    Found,
     Pace,
     Pause,
     Purge,
     Resume,
+    RunNow,
+    Snapshot,
     Unpark,
-    Verdict,
     WorkerInfo,
 )
-from celeriac.engine.brokers.endings import judged
-from celeriac.engine.brokers.sql import control, rates, store
-from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, Rows, is_conflict, is_locked, typed_errors
+from celeriac.engine.brokers.resultstore import Record
+from celeriac.engine.brokers.sql import control, rates, records, searching, store
+from celeriac.engine.brokers.sql.connection import Connection
 from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.brokers.sql.leader import SQLLeader
+from celeriac.engine.brokers.sql.rescue import Rescue
 from celeriac.engine.brokers.sql.rows import claimed_job, to_json
-from celeriac.engine.brokers.sql.wake import Wake, wake_for
-from celeriac.engine.errors import CeleriacError, ChildIsDead, ImproperlyConfigured, LeaseLost
+from celeriac.engine.brokers.sql.servererrors import typed_errors
+from celeriac.engine.errors import CeleriacError, ChildIsDead, LeaseLost
 from celeriac.engine.job import Job, State, Token
-from celeriac.engine.outcome import Attempt, Failure, Outcome
+from celeriac.engine.outcome import Attempt, Outcome
 from celeriac.engine.translation import gettext as _
 
-T = TypeVar("T")
-CONFLICTS = 5
-"""How often a transaction that the server chose as a deadlock's victim is tried again."""
 
-
-def dialect_for(alias: str) -> Dialect:
-    """Return the dialect of a database alias. Raises ``ImproperlyConfigured`` for a vendor without one."""
-    vendor = connections[alias].vendor
-    if vendor == "sqlite":
-        from celeriac.engine.brokers.sql.sqlite import SQLite  # a vendor's driver is imported only where it is used
-
-        return SQLite(alias)
-    if vendor == "postgresql":
-        from celeriac.engine.brokers.sql.postgres import Postgres
-
-        return Postgres(alias)
-    if vendor == "mysql":
-        from celeriac.engine.brokers.sql.mysql import MySQL
-
-        return MySQL(alias)
-    raise ImproperlyConfigured(
-        _(
-            "The database {alias!r} is {vendor}; Celeriac's SQL engine runs on SQLite, PostgreSQL, MySQL and MariaDB. Name an"
-            ' alias of one of these: CELERY_BROKER_URL = "django://<alias>".'
-        ).format(alias=alias, vendor=vendor)
-    )
-
-
-class SQLBroker:
+class SQLBroker(Rescue):
     """Moves and remembers jobs in a Django database."""
 
     def __init__(self, alias: str, private: bool = False) -> None:
-        self.alias = alias
-        self.private = private
-        self.dialect = dialect_for(alias)
+        super().__init__(alias, private)
         self.capabilities = Capabilities(transactional=True)
-        self.connection: Connection = self.dialect.connect() if private else CallerConnection(alias, self.dialect.native)
-        self.wake: Wake = wake_for(self.dialect, self.connection)
-
-    def open(self) -> None:
-        self._do(lambda: self.connection.fetch("select 1 from celeriac_leader where duty = %s", ("",)))
-
-    def close(self) -> None:
-        self.wake.close()
-        self.connection.close()
-
-    def clone(self) -> SQLBroker:
-        return SQLBroker(self.alias, private=True)
-
-    def notifier(self) -> Wake:
-        return self.wake
 
     def leader(self, duty: str) -> SQLLeader:
         return SQLLeader(self, duty)
-
-    # -- running statements ------------------------------------------------------------------------------------------------
-
-    def _do(self, action: Callable[[], T]) -> T:
-        """Run ``action`` with typed errors; try again what a deadlock ended or another writer locked out."""
-        with typed_errors(self.alias, self.connection):
-            for attempt in range(CONFLICTS):
-                try:
-                    return action()
-                except OperationalError as error:
-                    if not self.private or not (is_conflict(error) or is_locked(error)) or attempt == CONFLICTS - 1:
-                        raise
-                    time.sleep(random.uniform(0, 0.02 * (attempt + 1)))
-        raise AssertionError("unreachable: the last conflict is raised")
-
-    def in_transaction(self, action: Callable[[], T]) -> T:
-        def run() -> T:
-            with self.connection.atomic():
-                return action()
-
-        return self._do(run)
-
-    def write(self, sql: str, values: Sequence[Any]) -> int:
-        """Run one statement by itself; return the number of rows it changed."""
-        return self._do(lambda: self.connection.run(sql, values))
-
-    def read(self, name: str) -> Rows:
-        """Return what a named statement without values finds."""
-        return self._do(lambda: self.connection.fetch(self.dialect.sql[name]))
 
     # -- moving jobs -------------------------------------------------------------------------------------------------------
 
@@ -134,13 +62,6 @@ class SQLBroker:
         waiting = Counter(job.queue for job in jobs if job.state is State.WAITING)
         due = min((job.run_at for job in jobs if job.state is State.SCHEDULED and job.run_at is not None), default=None)
         self.connection.after_commit(lambda: self.wake_up(waiting, due))
-
-    def wake_up(self, waiting: Mapping[str, int], due: float | None = None) -> None:
-        with typed_errors(self.alias, self.connection):
-            if waiting:
-                self.wake.wake(waiting)
-            if due is not None and due < time.time() + 1.0:  # what is due later, the keeper sees in time by itself
-                self.wake.wake_keepers()
 
     def join(self, worker: WorkerInfo, lease: float) -> None:
         queues = to_json(worker.queues).decode()
@@ -180,8 +101,8 @@ class SQLBroker:
         self.wake_up({}, due)
         return may
 
-    def paced(self) -> set[str]:
-        return {row[0] for row in self._do(lambda: self.connection.fetch(self.dialect.sql["paced"]))}
+    def paced(self) -> dict[str, float]:
+        return {task: float(apart) for task, apart in self.read("paced")}
 
     def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
         return self.in_transaction(lambda: self.dialect.begin(self.connection, tokens, once)) if tokens else set()
@@ -190,14 +111,6 @@ class SQLBroker:
         if not tokens:
             return 0
         return self._taken(lambda: self.dialect.release(self.connection, sorted(tokens), time.time()))
-
-    def _taken(self, take: Callable[[], list[str]]) -> int:
-        """Run what takes jobs back, wake who waits for them, and return how many they were."""
-        queues = self.in_transaction(take)
-        if "" in queues:
-            self._wake_waiters()
-        self.wake_up(Counter(queue for queue in queues if queue))
-        return len(queues)
 
     def held(self, child: str) -> set[Token]:
         held = self._do(lambda: self.connection.fetch(self.dialect.sql["held"], (child,)))
@@ -209,17 +122,6 @@ class SQLBroker:
         refused = self.in_transaction(lambda: self.dialect.settle(self.connection, outcomes))
         self._after_settling(outcomes)
         return refused
-
-    def _wake_waiters(self) -> None:
-        """Wake the callers whose job is over. After the COMMIT: who waits has made its row before it looked at the job."""
-
-        def wake() -> None:
-            over = [row[0] for row in self.connection.fetch(self.dialect.sql["over"])]
-            if over:
-                self.wake.wake_waiters(over)  # first: the other may wait for the disk, and so would they
-                self.connection.run_many(self.dialect.sql["woken"], [(number,) for number in over])
-
-        self._do(wake)
 
     def _after_settling(self, outcomes: Sequence[Outcome]) -> None:
         self._wake_waiters()
@@ -245,73 +147,6 @@ class SQLBroker:
             yield settle
         if settled:
             caller._after_settling(settled)
-
-    # -- leases and rescue ---------------------------------------------------------------------------------------------------
-
-    def renew(self, worker: str, lease: float) -> bool:
-        return bool(self._do(lambda: self.connection.run(self.dialect.sql["renew"], (lease, worker))))
-
-    def leave(self, worker: str, consequences: Consequences | None = None) -> int:
-        with self._waking(consequences) as noted:
-            return self._taken(lambda: self._bury(worker, None, noted))
-
-    def rescue(
-        self,
-        child: str | None = None,
-        begun: Collection[Token] = (),
-        verdicts: Collection[Verdict] = (),
-        limit: int | None = 3,
-        consequences: Consequences | None = None,
-    ) -> int:
-        with self._waking(consequences) as noted:
-            if child is None:
-                return self._taken(lambda: self._rescue_lapsed(limit, noted))
-            return self._taken(lambda: self._rescue_child(child, begun, verdicts, limit, noted))
-
-    @contextmanager
-    def _waking(self, consequences: Consequences | None) -> Iterator[Consequences | None]:
-        """Yield ``consequences``; after the COMMIT wake who waits for the jobs that were pushed by it."""
-        queues: Counter[str] = Counter()
-
-        def noted(job: Job, failure: Failure) -> Sequence[Job]:
-            follow_ups = () if consequences is None else consequences(job, failure)
-            queues.update(follow_up.queue for follow_up in follow_ups)
-            return follow_ups
-
-        yield consequences and noted
-        self.wake_up(queues)
-
-    def _rescue_lapsed(self, limit: int | None, consequences: Consequences | None) -> list[str]:
-        lapsed = self.connection.fetch(self.dialect.sql["lapsed"])
-        return [queue for (worker,) in lapsed for queue in self._bury(worker, limit, consequences)]
-
-    def _bury(self, worker: str, limit: int | None, consequences: Consequences | None) -> list[str]:
-        sql = self.dialect.sql
-        self.connection.run(sql["kill_worker"], (worker,))
-        children = [row[0] for row in self.connection.fetch(sql["children"], (worker,))]
-        self.connection.run(sql["kill_children"], (worker,))  # waits for claims in flight, or stops them
-        if children:
-            self.connection.run_many(sql["forget_idle"], [(child,) for child in children])
-        now = time.time()
-        return [
-            queue for child in children for queue in self.dialect.empty(self.connection, child, (), now, limit, consequences)
-        ]
-
-    def _rescue_child(
-        self,
-        child: str,
-        begun: Collection[Token],
-        verdicts: Collection[Verdict],
-        limit: int | None,
-        consequences: Consequences | None,
-    ) -> list[str]:
-        self.connection.run(self.dialect.sql["kill_child"], (child,))  # first: it waits for a claim in flight, or stops it
-        self.connection.run(self.dialect.sql["forget_idle"], (child,))  # nobody is to wake the dead
-        now = time.time()
-        outcomes = [judged(verdict, now, now) for verdict in verdicts]
-        refused = self.dialect.settle_dead(self.connection, outcomes, consequences) if outcomes else set()
-        taken = self.dialect.empty(self.connection, child, begun, now, limit, consequences)
-        return taken + [""] * (len(outcomes) - len(refused))
 
     def promote(self, limit: int) -> float | None:
         sql = self.dialect.sql
@@ -347,6 +182,9 @@ class SQLBroker:
     def doomed(self, worker: str) -> set[Token]:
         return {Token(*row) for row in self._do(lambda: self.connection.fetch(self.dialect.sql["doomed"], (worker,)))}
 
+    def backlog(self, queue: str, limit: int) -> int:
+        return int(self._do(lambda: self.connection.fetch(self.dialect.sql["backlog"], (queue, limit)))[0][0])
+
     # -- the store -----------------------------------------------------------------------------------------------------------
 
     def get(self, id: str) -> Job | None:
@@ -378,14 +216,25 @@ class SQLBroker:
     def find(self, where: Mapping[str, Any], limit: int, before: int | None = None) -> list[Job]:
         return self._do(lambda: store.find(self.connection, self.dialect, where, limit, before))
 
+    def search(
+        self, where: Mapping[str, Any], limit: int, before: int | None = None, depth: int = 1000, text: str = ""
+    ) -> Found:
+        return self._do(lambda: searching.search(self.connection, self.dialect, where, limit, before, depth, text))
+
     def counts(self) -> dict[str, dict[State, int]]:
         return self._do(lambda: store.counts(self.connection, self.dialect))
+
+    def snapshot(self) -> Snapshot:
+        return self._do(lambda: store.snapshot(self.connection, self.dialect))
+
+    def failures(self, seconds: float, limit: int) -> list[Job]:
+        return self._do(lambda: store.failures(self.connection, self.dialect, seconds, limit))
 
     def workers(self) -> list[WorkerInfo]:
         return self._do(lambda: store.workers(self.connection, self.dialect))
 
     def remember(self, job: Job, outcome: Outcome) -> None:
-        self.in_transaction(lambda: store.remember(self.connection, self.dialect, job, outcome))
+        self.in_transaction(lambda: records.remember(self.connection, self.dialect, job, outcome))
 
     def report(self, token: Token, progress: dict[str, Any]) -> bool:
         values = (store.progress_text(progress), token.number, *token)
@@ -397,6 +246,22 @@ class SQLBroker:
     def prune(self, ages: Mapping[State, float], limit: int) -> int:
         return self.in_transaction(lambda: store.prune(self.connection, self.dialect, ages, limit))
 
+    # -- ended jobs of a broker or of a result store that is elsewhere -----------------------------------------------------
+
+    def ended(self, limit: int, after: int = 0) -> tuple[list[Record], int]:
+        return self._do(lambda: records.ended(self.connection, self.dialect, limit, after))
+
+    def drop(self, numbers: Sequence[int]) -> int:
+        return self.in_transaction(lambda: records.drop(self.connection, self.dialect, numbers))
+
+    def keep(self, kept: Sequence[Record]) -> set[str]:
+        try:
+            return self.in_transaction(lambda: records.keep(self.connection, self.dialect, kept))
+        except (DataError, IntegrityError):  # one of them cannot be stored, or another process keeps the same just now
+            if len(kept) == 1:
+                return {kept[0].job.id}
+        return {id for record in kept for id in self.keep([record])}
+
 
 _QUIET = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED, State.PARKED})
 
@@ -406,5 +271,6 @@ _CONTROLS: Mapping[type, Callable[[Connection, Dialect, Any], control.Changed]] 
     Resume: control.resume,
     Purge: control.purge,
     Unpark: control.unpark,
+    RunNow: control.run_now,
     Pace: rates.set_rate,
 }

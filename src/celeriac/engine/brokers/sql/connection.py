@@ -7,7 +7,7 @@ for itself.
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache
@@ -15,15 +15,18 @@ from typing import Any, Protocol
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.utils import Error, IntegrityError, InterfaceError, OperationalError, ProgrammingError
+from django.db.utils import Error
 
-from celeriac.engine.errors import BrokerUnavailable, DatabaseLocked, SchemaMissing
 from celeriac.engine.faults import fault_point
-from celeriac.engine.translation import gettext as _
 
 Rows = list[tuple[Any, ...]]
 PATIENCE = 5.0
 """Seconds that any one statement of the engine may wait for a lock or a server."""
+
+
+# Whatever the project's transaction_mode is, our own short transaction on SQLite writes from its beginning: a deferred one
+# fails at once when it turns from reading to writing while another process writes.
+_BEGIN = {"sqlite": "BEGIN IMMEDIATE", "mysql": "BEGIN"}
 
 
 class Connection(Protocol):
@@ -60,6 +63,7 @@ class CallerConnection:
     def __init__(self, alias: str, native: Callable[[str], str]) -> None:
         self.alias = alias
         self._native = cache(native)
+        self._here = threading.local()
 
     @property
     def django(self) -> BaseDatabaseWrapper:
@@ -109,26 +113,37 @@ class CallerConnection:
         Inside the caller's, no savepoint: a failed INSERT here must fail the caller's transaction, not half of it.
         """
         django = self.django
-        if django.in_atomic_block or not django.get_autocommit():
+        if django.in_atomic_block or not django.get_autocommit() or hasattr(self._here, "short"):
             yield
-        elif django.vendor == "sqlite":
-            with self._immediate():
+        elif django.vendor in _BEGIN:
+            with self._short():
                 yield
         else:
             with transaction.atomic(using=self.alias):
                 yield
 
     @contextmanager
-    def _immediate(self) -> Iterator[None]:
-        # Whatever the project's transaction_mode is, our own short transaction writes from its beginning: a deferred one
-        # fails at once when it turns from reading to writing while another process writes.
-        self._execute("BEGIN IMMEDIATE", ())
+    def _short(self) -> Iterator[None]:
+        """One transaction of ours alone, in the server's own words: Django would switch autocommit off and on, a trip each."""
+        django = self.django
+        if django.vendor == "mysql" and getattr(django, "isolation_level", None) != "read committed":
+            self._execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", ())  # of the next transaction, not of the project's
+        self._execute(_BEGIN[django.vendor], ())
+        self._here.short = True
         try:
             yield
         except BaseException:
-            self._execute("ROLLBACK", ())
+            self._roll_back()
             raise
+        finally:
+            del self._here.short
         self._execute("COMMIT", ())
+
+    def _roll_back(self) -> None:
+        try:
+            self._execute("ROLLBACK", ())
+        except Error:
+            self.django.close()  # the connection is gone, and the transaction with it
 
     def spoil(self) -> None:
         """See that the caller's transaction cannot commit: the server has undone it, or a part of it.
@@ -139,7 +154,8 @@ class CallerConnection:
             self.django.needs_rollback = True
 
     def in_transaction(self) -> bool:
-        return bool(self.django.in_atomic_block)
+        django = self.django
+        return bool(django.in_atomic_block or (django.connection is not None and not django.autocommit))
 
     def after_commit(self, action: Callable[[], None]) -> None:
         if self.django.in_atomic_block:
@@ -276,53 +292,3 @@ class OwnConnection:
                 django.close()
             except Error:
                 return  # a broken connection cannot be closed politely; the server forgets it
-
-
-def is_locked(error: BaseException) -> bool:
-    """Return whether SQLite refused because somebody else writes."""
-    text = str(error)
-    return "database is locked" in text or "database table is locked" in text
-
-
-def code(error: BaseException) -> Any:
-    """Return what the server calls an error: MySQL's number, PostgreSQL's SQLSTATE, None for other errors."""
-    cause = error.__cause__
-    first = cause.args[0] if cause is not None and cause.args else None
-    return first if isinstance(first, int) else getattr(cause, "sqlstate", None)
-
-
-def is_conflict(error: BaseException) -> bool:
-    """Return whether a server chose this transaction to give way: deadlock, serialization, or MySQL's lock wait timeout."""
-    return code(error) in {"40P01", "40001", 1213, 1205}
-
-
-def is_duplicate(error: IntegrityError) -> bool:
-    """Return whether MySQL refused a row because its key is there already."""
-    return bool(code(error) == 1062)
-
-
-@contextmanager
-def typed_errors(alias: str, connection: Connection) -> Iterator[None]:
-    """Turn the driver's errors into ours: ``SchemaMissing``, ``DatabaseLocked``, ``BrokerUnavailable``."""
-    begun = time.monotonic()
-    try:
-        yield
-    except (OperationalError, InterfaceError, ProgrammingError) as error:
-        if "no such table: celeriac_" in str(error) or code(error) in {"42P01", 1146}:
-            raise SchemaMissing(alias) from error
-        if isinstance(error, ProgrammingError):
-            raise
-        if is_locked(error) and isinstance(connection, CallerConnection):
-            raise DatabaseLocked(alias, time.monotonic() - begun) from error
-        if is_locked(error):
-            raise BrokerUnavailable(
-                _("Another process has kept the database {alias!r} locked for {patience:g} s.").format(
-                    alias=alias, patience=PATIENCE
-                )
-            ) from error
-        if is_conflict(error) and isinstance(connection, CallerConnection):
-            connection.spoil()
-        connection.close()
-        raise BrokerUnavailable(
-            _("The database {alias!r} did not answer: {error}").format(alias=alias, error=str(error).strip())
-        ) from error

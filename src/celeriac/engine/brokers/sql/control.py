@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from celeriac.engine.brokers.base import Cancel, Pause, Purge, Resume, Unpark
+from celeriac.engine.brokers.base import Cancel, Pause, Purge, Resume, RunNow, Unpark
 from celeriac.engine.brokers.sql.connection import Connection
 from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.job import State
@@ -69,4 +69,13 @@ def unpark(connection: Connection, dialect: Dialect, command: Unpark) -> Changed
             connection.run(dialect.sql["unpark_live"], (number,))
             connection.run(dialect.sql["unpark_record"], (number,))
             queues[queue] += 1
+    return sum(queues.values()), queues
+
+
+def run_now(connection: Connection, dialect: Dialect, command: RunNow) -> Changed:
+    """Let scheduled jobs wait."""
+    queues: Counter[str] = Counter()
+    for id in command.ids:
+        for number, queue in connection.fetch(dialect.sql["scheduled"], (id,)):
+            queues[queue] += connection.run(dialect.sql["promote"], (number,))
     return sum(queues.values()), queues

@@ -20,8 +20,13 @@ from celeriac.engine.outcome import Outcome
 RECORD = ", ".join(f"j.{column.strip()}" for column in rows.RECORD_COLUMNS.split(","))
 ENTRY = ", ".join(f'"{column}"' for column in Entry.__struct_fields__)
 ADVANCE = """update celeriac_periodic set next_run = %s, held = %s, enabled = %s, problem = %s,
-    last_run = coalesce(%s, last_run), last_job = coalesce({text}, last_job), total_run_count = total_run_count + %s
-    where id = %s"""
+    last_run = coalesce(%s, last_run), last_job = coalesce({text}, last_job), total_run_count = total_run_count + %s,
+    recent = coalesce({json}, recent) where id = %s"""
+
+ENDED = "('succeeded', 'failed', 'cancelled', 'expired')"
+KEPT = ", ".join(f'"{column}"' for column in rows.KEPT_COLUMNS)
+_CASTS = {"payload": "{blob}", "result": "{blob}", **dict.fromkeys(rows.JSONS, "{json}")}
+KEPT_VALUES = ", ".join(_CASTS.get(column, "%s") for column in rows.KEPT_COLUMNS)
 
 STATEMENTS = {
     # -- a worker and its children -------------------------------------------------------------------------------------
@@ -61,7 +66,7 @@ STATEMENTS = {
     "first_rate": "{insert_new} celeriac_rate (task, next) values (%s, {now}) {unless_known}",
     "next_turn": "update celeriac_rate set next = %s where task = %s",
     "set_rate": "update celeriac_rate set apart = %s, next = {now} where task = %s",
-    "paced": "select task from celeriac_rate where apart is not null",
+    "paced": "select task, apart from celeriac_rate where apart is not null",
     "turns": "select job, attempt from celeriac_turn where job {among}",
     "give_turn": """insert into celeriac_turn (job, task, attempt, due) values (%s, %s, %s, %s)
         on conflict (job) do update set attempt = excluded.attempt, due = excluded.due""",
@@ -84,10 +89,12 @@ STATEMENTS = {
     "attempt": """insert into celeriac_attempt (job, "index", state, started, finished, worker, error, log)
         select number, attempts, %s, %s, %s, %s, {json}, {text} from celeriac_job where number = %s""",
     # -- time ------------------------------------------------------------------------------------------------------------
-    "due": """select job, queue from celeriac_live where state = 'scheduled' and run_at <= {now}
+    "due": """select job, queue from celeriac_live where state = 'scheduled' and run_at <= {moment}
         order by run_at limit %s {skip_locked}""",
     "promote": "update celeriac_live set state = 'waiting' where job = %s and state = 'scheduled'",
     "next_due": "select {until_min_run_at} from celeriac_live where state = 'scheduled'",
+    "backlog": """select count(*) from (
+        select 1 as one from celeriac_live where state = 'waiting' and queue = %s limit %s) as some""",
     # -- control ---------------------------------------------------------------------------------------------------------
     "numbers": "select number, state from celeriac_job where id = %s",
     "cancel_live": "delete from celeriac_live where job = %s and state in ('waiting', 'scheduled', 'blocked')",
@@ -104,17 +111,48 @@ STATEMENTS = {
     "unpark_live": """insert into celeriac_live (job, queue, priority, state)
         select number, queue, priority, 'waiting' from celeriac_job where number = %s and state = 'parked'""",
     "unpark_record": "update celeriac_job set state = 'waiting', trouble = null, finished = null where number = %s",
+    "scheduled": """select l.job, l.queue from celeriac_live l join celeriac_job j on j.number = l.job
+        where j.id = %s and l.state = 'scheduled'""",
     # -- reading ---------------------------------------------------------------------------------------------------------
     "get": f"""select {RECORD}, l.state, l.begun, l.charges, l.run_at, l.child, l.delivery, c.worker from celeriac_job j
         left join celeriac_live l on l.job = j.number left join celeriac_child c on c.id = l.child where j.id = %s""",
     "find": f"""select {RECORD}, l.state, l.begun, l.charges, l.run_at, l.child, l.delivery, c.worker from celeriac_job j
         left join celeriac_live l on l.job = j.number left join celeriac_child c on c.id = l.child
         {{{{where}}}} order by j.number desc limit %s""",
+    "find_live": f"""select {RECORD}, l.state, l.begun, l.charges, l.run_at, l.child, l.delivery, c.worker
+        from celeriac_live l join celeriac_job j on j.number = l.job left join celeriac_child c on c.id = l.child
+        {{{{where}}}} order by l.job desc limit %s""",
+    # A search looks at one part after the other, each of so many rows; what fits, and which row is the last of a part.
+    "part": "select number from celeriac_job where number < %s order by number desc limit %s",
+    "part_trouble": "select number from celeriac_job where trouble = %s and number < %s order by number desc limit %s",
+    "part_live": "select job as number from celeriac_live where job < %s order by job desc limit %s",
+    "part_running": """select job as number from celeriac_live where state = 'running' and job < %s
+        order by job desc limit %s""",
+    "search": f"""select {RECORD}, l.state, l.begun, l.charges, l.run_at, l.child, l.delivery, c.worker
+        from ({{{{part}}}}) w join celeriac_job j on j.number = w.number
+        left join celeriac_live l on l.job = w.number left join celeriac_child c on c.id = l.child
+        {{{{where}}}} order by w.number desc limit %s""",
+    "last_of_part": """select j.number, j.created, w.looked
+        from (select min(number) as lowest, count(*) as looked from ({{part}}) r) w
+        join celeriac_job j on j.number = w.lowest""",
+    "mentions": "({begins} or {has_text} or {has_bytes})",
     "record": f"select {RECORD} from celeriac_job j where j.number = %s",
-    "workers": """select id, name, host, pid, pool, concurrency, queues, version, started from celeriac_worker
+    "workers": """select id, name, host, pid, pool, concurrency, queues, version, started, lease from celeriac_worker
         where alive and lease >= {now} order by name, id""",
     "counts": """select j.queue, coalesce(l.state, j.state), count(*) from celeriac_job j
         left join celeriac_live l on l.job = j.number group by 1, 2""",
+    "moment": "select max(number), {now} from celeriac_job",
+    "in_queues": """select q.queue, q.jobs, j.created, l.run_at from (
+            select queue, count(*) as jobs, min(job) as lowest from celeriac_live where state = 'waiting' group by queue) q
+        join celeriac_job j on j.number = q.lowest join celeriac_live l on l.job = q.lowest""",
+    "elsewhere": """select queue, state, count(*) from celeriac_live where state = 'scheduled' group by queue, state
+        union all select queue, state, count(*) from celeriac_live where state = 'running' group by queue, state
+        union all select queue, state, count(*) from celeriac_job where trouble = 'parked' group by queue, state""",
+    "paused": "select name from celeriac_queue where paused",
+    "failures": f"""select {RECORD} from (
+            select id, job, state, finished from celeriac_attempt order by id desc limit 10000) a
+        join celeriac_job j on j.number = a.job
+        where a.state = 'failed' and j.state = 'failed' and a.finished >= {{ago}} order by a.id desc limit %s""",
     "attempts": """select a."index", a.state, a.started, a.finished, a.worker, a.error, a.log from celeriac_attempt a
         join celeriac_job j on j.number = a.job where j.id = %s order by a.id""",
     "await": "{insert_new} celeriac_waiter (job) select number from celeriac_job where id = %s {unless_known}",
@@ -124,10 +162,19 @@ STATEMENTS = {
     "progress": "update celeriac_job set progress = {json} where number = %s",
     "report": """update celeriac_job set progress = {json} where number = %s and exists (select 1 from celeriac_live
         where job = %s and child = %s and delivery = %s and state = 'running')""",
-    "remember": """{insert_new} celeriac_job (id, task, queue, payload, priority, state, trouble, attempts,
-            root, parent, "group", position, headers, progress, result, started, finished, worker, created)
-        values (%s, %s, %s, {blob}, %s, %s, nullif({text}, 'succeeded'), %s, {text}, {text}, {text}, %s, {json}, {json}, {blob},
-            %s, %s, %s, {now}) {unless_known}""",
+    # -- whole records, from a broker or for a result store that is elsewhere ----------------------------------------------
+    "window": """select max(number), count(*) from (
+        select number from celeriac_job where number > %s order by number limit %s) w""",
+    "ended": f"""select {RECORD} from celeriac_job j where j.number > %s and j.number <= %s and j.state in {ENDED}
+        order by j.number limit %s""",
+    "attempts_of": """select job, "index", state, started, finished, worker, error, log from celeriac_attempt
+        where job {among} order by id""",
+    "drop": f"delete from celeriac_job where number {{among}} and state in {ENDED}",
+    "drop_attempts": "delete from celeriac_attempt where job {among}",
+    "known": "select id, number, state from celeriac_job where id {among_texts}",
+    "keep": f"insert into celeriac_job (trouble, {KEPT}) values (%s, {KEPT_VALUES})",
+    "keep_attempt": """insert into celeriac_attempt (job, "index", state, started, finished, worker, error, log)
+        values (%s, %s, %s, %s, %s, %s, {json}, %s)""",
     # -- forgetting ------------------------------------------------------------------------------------------------------
     "forget_attempts": "delete from celeriac_attempt where job = %s",
     "forget": "delete from celeriac_job where number = %s and state in ('succeeded', 'failed', 'cancelled', 'expired')",
@@ -189,6 +236,10 @@ class Dialect:
 
     def among(self, numbers: Sequence[int]) -> str:
         """Return what the fragment ``among`` takes for a list of numbers."""
+        raise NotImplementedError
+
+    def among_texts(self, texts: Sequence[str]) -> Any:
+        """Return what the fragment ``among_texts`` takes for a list of texts."""
         raise NotImplementedError
 
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, OwnConnection, typed_errors
+from celeriac.engine.brokers.sql.connection import CallerConnection, Connection, OwnConnection
 from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.brokers.sql.rows import to_json
+from celeriac.engine.brokers.sql.servererrors import typed_errors
 
 KEEPERS = "celeriac_keepers"
 WAITERS = "celeriac_waiters"

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db.utils import IntegrityError
 
 from celeriac.engine.brokers.sql import rows
-from celeriac.engine.brokers.sql.connection import PATIENCE, Connection, OwnConnection, Rows, is_duplicate
+from celeriac.engine.brokers.sql.connection import PATIENCE, Connection, OwnConnection, Rows
 from celeriac.engine.brokers.sql.dialect import Dialect
+from celeriac.engine.brokers.sql.servererrors import is_duplicate
 from celeriac.engine.brokers.sql.textvalues import TextValues
 from celeriac.engine.errors import ImproperlyConfigured
 from celeriac.engine.job import Job, Token
@@ -25,6 +26,9 @@ from celeriac.engine.translation import gettext as _
 
 AT_ONCE = 500
 """Keys in one statement. MariaDB turns a list of over 1000 into a join, and joins read tables."""
+
+BYTES_AT_ONCE = 256 * 1024
+"""Of arguments in one statement. max_allowed_packet may be as small as 1 MB, and JSON takes a third more."""
 
 # What an idle worker asks: no transaction, no lock.
 LOOK = """select exists (select 1 from celeriac_child where id = %s and alive),
@@ -44,25 +48,32 @@ END_LIVE = "delete l from celeriac_live l force index (primary) where l.job in %
 # One statement for a batch, its rows as JSON: MySQL and MariaDB both read a table from that.
 END_RECORDS = """update json_table(%s, '$[*]' columns (number bigint path '$[0]', state varchar(10) path '$[1]',
         result longtext path '$[2]', started datetime(6) path '$[3]', finished datetime(6) path '$[4]',
-        worker varchar(255) path '$[5]', counts int path '$[6]', charges int path '$[7]')) u
+        worker varchar(255) character set utf8mb4 path '$[5]', counts int path '$[6]', charges int path '$[7]')) u
     straight_join celeriac_job j force index (primary) on j.number = u.number
     set j.state = u.state, j.trouble = nullif(u.state, 'succeeded'), j.result = from_base64(u.result), j.started = u.started,
         j.finished = u.finished, j.worker = u.worker, j.attempts = j.attempts + u.counts, j.charges = u.charges"""
 
-_PLAIN = rows.PLAIN_COLUMNS
-_ALL = (*rows.PLAIN_COLUMNS, *rows.OPTIONAL_COLUMNS)
+_COLUMNS = {True: rows.PLAIN_COLUMNS, False: (*rows.PLAIN_COLUMNS, *rows.OPTIONAL_COLUMNS)}
+_KINDS = {"priority": "int", "position": "int", "attempts": "int", **dict.fromkeys(rows.TIMES, "datetime(6)")}
+_TEXT = "longtext character set utf8mb4"  # else it has that of the database, which may be latin1
 _SAVEPOINT = "celeriac_push"
 
 
-def _insert(columns: Sequence[str], created: str) -> str:
+def _insert_one(columns: Sequence[str]) -> str:
     names = ", ".join(f"`{column}`" for column in columns)
-    return f"insert into celeriac_job ({names}, created) values ({', '.join(['%s'] * len(columns))}, {created})"
+    return f"insert into celeriac_job ({names}, created) values ({', '.join(['%s'] * len(columns))}, utc_timestamp(6))"
 
 
-_COLUMNS = {True: _PLAIN, False: _ALL}
-INSERT_ONE = {plain: _insert(columns, "utc_timestamp(6)") for plain, columns in _COLUMNS.items()}
-# Where there are only placeholders among the values, the drivers make one statement of many rows.
-INSERT_MANY = {plain: _insert(columns, "%s") for plain, columns in _COLUMNS.items()}
+def _insert_many(columns: Sequence[str]) -> str:
+    # Text as long as it likes in between: what does not fit its column is then refused by the INSERT, not made null.
+    kinds = [f"`{name}` {_KINDS.get(name, _TEXT)} path '$[{place}]'" for place, name in enumerate(columns)]
+    values = ", ".join("from_base64(u.payload)" if name == "payload" else f"u.`{name}`" for name in columns)
+    return f"""insert into celeriac_job ({", ".join(f"`{name}`" for name in columns)}, created)
+        select {values}, utc_timestamp(6) from json_table(%s, '$[*]' columns ({", ".join(kinds)})) u"""
+
+
+INSERT_ONE = {plain: _insert_one(columns) for plain, columns in _COLUMNS.items()}
+INSERT_MANY = {plain: _insert_many(columns) for plain, columns in _COLUMNS.items()}
 INSERT_LIVE = "insert into celeriac_live (job, queue, priority, state, run_at) values (%s, %s, %s, %s, %s)"
 INSERT_LIVE_OF = """insert into celeriac_live (job, queue, priority, state, run_at)
     select number, queue, priority, state, run_at from celeriac_job where id in %s"""
@@ -78,7 +89,9 @@ class MySQL(TextValues, Dialect):
         "true": "1", "false": "0", "json": "%s", "text": "%s", "blob": "%s",
         "for_update": "for update", "skip_locked": "for update skip locked", "lock_live": "for update skip locked",
         "until_min_due_at": "timestampdiff(microsecond, utc_timestamp(6), min(due_at)) / 1e6", "parked_by": "{column} = %s",
-        "among": "in %s", "insert_new": "insert ignore into", "unless_known": "", "most_urgent": "urgency",
+        "among": "in %s", "among_texts": "in %s", "insert_new": "insert ignore into", "unless_known": "",
+        "most_urgent": "urgency",
+        "begins": "locate(%s, j.id) = 1", "has_text": "locate(%s, j.task) > 0", "has_bytes": "locate(%s, j.payload) > 0",
     }  # fmt: skip
     statements = {  # noqa: RUF012 - read only, as declared in Dialect
         "join": """insert into celeriac_worker
@@ -122,34 +135,38 @@ class MySQL(TextValues, Dialect):
         cursor.execute(
             f"set session innodb_lock_wait_timeout = {int(PATIENCE)}, session sql_mode = 'STRICT_TRANS_TABLES',"
             " session time_zone = '+00:00'"
+            # Else a client that is gone without a word keeps its locks for hours. MySQL has no such timeout.
+            f" /*M! , session idle_transaction_timeout = {int(2 * PATIENCE)} */"
         )
         return cursor
 
     def among(self, numbers: Sequence[int]) -> Any:
         return tuple(numbers)  # both drivers write it as a list in parentheses
 
+    def among_texts(self, texts: Sequence[str]) -> Any:
+        return tuple(texts)
+
     # -- push --------------------------------------------------------------------------------------------------------------
 
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
         with connection.atomic():
-            if len(jobs) == 1 or not self._push_all(connection, jobs):
-                for job in jobs:
-                    self._push_one(connection, job)
+            for part in _portions(jobs):
+                if len(part) == 1 or not self._push_all(connection, part):
+                    for job in part:
+                        self._push_one(connection, job)
 
     def _push_all(self, connection: Connection, jobs: Sequence[Job]) -> bool:
         """Insert them together. Returns False, with nothing done, where one of them is there already."""
         plain = all(map(rows.is_plain, jobs))
         connection.run(f"savepoint {_SAVEPOINT}")
-        now = connection.fetch("select utc_timestamp(6)")[0][0]
         try:
-            connection.run_many(INSERT_MANY[plain], [(*self.values(job, _COLUMNS[plain]), now) for job in jobs])
+            connection.run(INSERT_MANY[plain], (rows.to_json([self.values(job, _COLUMNS[plain]) for job in jobs]).decode(),))
         except IntegrityError as error:
             if not is_duplicate(error):
                 raise
             connection.run(f"rollback to savepoint {_SAVEPOINT}")
             return False
-        for start in range(0, len(jobs), AT_ONCE):
-            connection.run(INSERT_LIVE_OF, (tuple(job.id for job in jobs[start : start + AT_ONCE]),))
+        connection.run(INSERT_LIVE_OF, (tuple(job.id for job in jobs),))
         return True
 
     def _push_one(self, connection: Connection, job: Job) -> None:
@@ -205,6 +222,20 @@ class MySQL(TextValues, Dialect):
         return [
             outcome.token.number, outcome.state.value, result, started, finished, outcome.worker, int(outcome.counts), charges,
         ]  # fmt: skip
+
+
+def _portions(jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """Yield jobs in portions for one statement each, which has a longest packet. A big job is one by itself."""
+    portion: list[Job] = []
+    size = 0
+    for job in jobs:
+        size += len(job.payload)
+        if portion and (len(portion) == AT_ONCE or size > BYTES_AT_ONCE):
+            yield portion
+            portion, size = [], len(job.payload)
+        portion.append(job)
+    if portion:
+        yield portion
 
 
 def _parts(numbers: Sequence[int]) -> list[tuple[int, ...]]:

@@ -13,6 +13,7 @@ import psycopg
 
 from celeriac.engine.brokers.sql import arrays, rows
 from celeriac.engine.brokers.sql.connection import PATIENCE, Connection, OwnConnection, Rows
+from celeriac.engine.brokers.sql.deadline import bound_waits
 from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
@@ -49,7 +50,7 @@ _TYPES = {
     "id": "text", "task": "text", "queue": "text", "payload": "bytea", "priority": "smallint", "state": "text",
     "run_at": "timestamptz", "expires": "timestamptz", "root": "text", "parent": "text", "group": "text", "position": "int",
     "unique_key": "text", "concurrency_key": "text", "fairness_key": "text", "headers": "jsonb", "metadata": "jsonb",
-    "progress": "jsonb", "schedule": "text", "nominal": "timestamptz",
+    "progress": "jsonb", "schedule": "text", "nominal": "timestamptz", "attempts": "int",
 }  # fmt: skip
 
 
@@ -90,12 +91,15 @@ class Postgres(Dialect):
 
     vendor = "postgresql"
     fragments = {  # noqa: RUF012 - read only, as declared in Dialect
-        "now": "clock_timestamp()", "ahead": "clock_timestamp() + make_interval(secs => %s)",
+        # The first is another time each time it is asked, so no index can be searched by it; the second is one a statement.
+        "now": "clock_timestamp()", "moment": "statement_timestamp()", "ahead": "clock_timestamp() + make_interval(secs => %s)",
         "ago": "clock_timestamp() - make_interval(secs => %s)", "true": "true", "false": "false", "json": "%s::jsonb",
         "text": "%s::text", "blob": "%s::bytea", "for_update": "for update", "skip_locked": "for update skip locked",
         "until_min_run_at": "extract(epoch from min(run_at) - clock_timestamp())::float8", "parked_by": "{column} = %s",
-        "lock_live": "for update of l skip locked", "among": "= any(%s::bigint[])",
+        "lock_live": "for update of l skip locked", "among": "= any(%s::bigint[])", "among_texts": "= any(%s::text[])",
         "insert_new": "insert into", "unless_known": "on conflict do nothing", "most_urgent": "priority desc",
+        "begins": "starts_with(j.id, %s::text)", "has_text": "strpos(j.task, %s::text) > 0",
+        "has_bytes": "position(%s::bytea in j.payload) > 0",
     }  # fmt: skip
 
     def __init__(self, alias: str) -> None:
@@ -129,6 +133,7 @@ class Postgres(Dialect):
     @staticmethod
     def _prepare(raw: psycopg.Connection[Any]) -> Any:
         raw.prepare_threshold = 1
+        bound_waits(raw, 2 * PATIENCE + 1)  # a little longer than the server's own timeout of a statement
         return psycopg.Cursor(raw)
 
     def time(self, value: float | None) -> datetime | None:
@@ -136,6 +141,9 @@ class Postgres(Dialect):
 
     def among(self, numbers: Sequence[int]) -> str:
         return arrays.numbers(numbers)
+
+    def among_texts(self, texts: Sequence[str]) -> str:
+        return arrays.texts(texts)
 
     def _value(self, column: str, value: Any) -> Any:
         if column in rows.TIMES:
@@ -146,7 +154,7 @@ class Postgres(Dialect):
         values = [getattr(job, column) for job in jobs]
         if column == "payload":
             return arrays.blobs(values)
-        if column in ("priority", "position"):
+        if column in ("priority", "position", "attempts"):
             return arrays.numbers(values)
         if column in rows.TIMES:
             return [self.time(value) for value in values]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -31,15 +32,23 @@ RECORD_COLUMNS = (
 PLAIN_COLUMNS = ("id", "task", "queue", "payload", "priority", "state")
 OPTIONAL_COLUMNS = (
     "run_at", "expires", "root", "parent", "group", "position", "unique_key", "concurrency_key", "fairness_key",
-    "headers", "metadata", "progress", "schedule", "nominal",
+    "headers", "metadata", "progress", "schedule", "nominal", "attempts",
 )  # fmt: skip
 TIMES = frozenset({"run_at", "expires", "nominal"})
 JSONS = frozenset({"headers", "metadata", "progress"})
 
+# What is written of a job that has ended elsewhere.
+KEPT_COLUMNS = tuple(name.strip(' "') for name in RECORD_COLUMNS.split(",") if name != "number")
+ALL_TIMES = TIMES | {"created", "started", "finished"}
+
+
+_optional = attrgetter(*OPTIONAL_COLUMNS)
+_EMPTY = _optional(Job(id="", task="", queue="", payload=b""))
+
 
 def is_plain(job: Job) -> bool:
-    """Return whether every optional column of the job is empty."""
-    return all(getattr(job, column) is None for column in OPTIONAL_COLUMNS)
+    """Return whether every optional column of the job is empty. Attempts has one that was tried at another broker."""
+    return bool(_optional(job) == _EMPTY)
 
 
 def clean(text: str) -> str:
@@ -143,11 +152,11 @@ def record(row: Sequence[Any]) -> Job:
 
 
 def worker(row: Sequence[Any]) -> WorkerInfo:
-    """Return a worker: a row of id, name, host, pid, pool, concurrency, queues, version, started."""
-    id, name, host, pid, pool, concurrency, queues, version, started = row
+    """Return a worker: a row of id, name, host, pid, pool, concurrency, queues, version, started, lease."""
+    id, name, host, pid, pool, concurrency, queues, version, started, lease = row
     return WorkerInfo(
         id=id, name=name, host=host, pid=pid, pool=pool, concurrency=concurrency, queues=from_json(queues), version=version,
-        started=seconds(started),
+        started=seconds(started), lease=seconds(lease),
     )  # fmt: skip
 
 

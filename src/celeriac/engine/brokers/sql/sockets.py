@@ -18,6 +18,7 @@ import socket
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,11 +26,12 @@ from typing import Any
 
 from django.db import connections
 
-from celeriac.engine.brokers.sql.connection import Connection, typed_errors
+from celeriac.engine.brokers.sql.connection import Connection
+from celeriac.engine.brokers.sql.servererrors import typed_errors
 
 HAS_SOCKETS = hasattr(socket, "AF_UNIX")
-ANY_WAITING = """select 1 from celeriac_live where state = 'waiting' and queue in %s
-    and queue not in (select name from celeriac_queue where paused) limit 1"""
+SOME_WAITING = """select queue from celeriac_live where state = 'waiting' and queue in %s
+    and queue not in (select name from celeriac_queue where paused) limit 20"""
 _GONE = (FileNotFoundError, ConnectionRefusedError)
 
 
@@ -209,30 +211,60 @@ class SocketWake:
 
 
 class SocketOrLookWake(SocketWake):
-    """The same for a database server. What another host's processes did is found by a look at the database, often."""
+    """The same for a database server. What another host's processes did is found by a look at the database, often.
 
-    poll_every = 0.05
+    One idle child looks for all of its host that serve the same queues: each look leaves its time at a file, and who comes too
+    soon after it does not look, and comes less often. Who finds several jobs wakes as many.
+    """
+
+    look_every = 0.1
+    stand_by = 0.4
+    poll_every = look_every
 
     def __init__(self, alias: str, connection: Connection) -> None:
         super().__init__(alias, connection)
         self._queues: list[str] = []
+        self._looked = self._folder
+        self._our_look = 0.0
 
     @staticmethod
     def _place(settings: Mapping[str, Any]) -> str:
         return ":".join(str(settings[part]) for part in ("HOST", "PORT", "NAME"))
 
     def arm(self, child: str, queues: Sequence[str]) -> None:
-        self._queues = list(queues)
+        if not self._queues:
+            self._queues = list(queues)
+            self._looked = self._folder / f"looked-{_digest(repr(sorted(queues)))}"
         super().arm(child, queues)
 
     def changed(self) -> bool:
         if not self._queues:
             return True
+        idle = HAS_SOCKETS and self._another_has_looked()
+        self.poll_every = self.stand_by if idle else self.look_every
+        if idle:
+            return False
         with typed_errors(self._alias, self._connection):
-            return bool(self._connection.fetch(ANY_WAITING, (self._queues,)))
+            found = Counter(row[0] for row in self._connection.fetch(SOME_WAITING, (self._queues,)))
+        if found:
+            self.disarm("")  # we are awake, and take one of them
+            self.wake(found - Counter(list(found)[:1]))
+        return bool(found)
+
+    def _another_has_looked(self) -> bool:
+        """Return whether the last look of this host is fresh and not ours; where it is not, say that we look now."""
+        try:
+            last = self._looked.stat().st_mtime
+        except FileNotFoundError:
+            last = 0.0
+        if last != self._our_look and 0 <= time.time() - last < 0.9 * self.look_every:
+            return True
+        self._looked.touch(mode=0o600)
+        self._our_look = self._looked.stat().st_mtime
+        return False
 
     def _sleep(self, seconds: float) -> None:
-        super()._sleep(min(seconds, self.poll_every))
+        super()._sleep(min(seconds, self.look_every))
 
 
 def _names(place: Path) -> list[str]:

@@ -57,10 +57,12 @@ class SQLite(TextValues, Dialect):
 
     vendor = "sqlite"
     fragments = {  # noqa: RUF012 - read only, as declared in Dialect
-        "now": NOW, "ahead": AHEAD, "ago": AGO, "true": "1", "false": "0", "json": "%s", "text": "%s", "blob": "%s",
+        "now": NOW, "moment": NOW, "ahead": AHEAD, "ago": AGO, "true": "1", "false": "0", "json": "%s", "text": "%s", "blob": "%s",
         "for_update": "", "skip_locked": "", "until_min_run_at": "(julianday(min(run_at)) - julianday('now')) * 86400.0",
         "parked_by": "{column} = %s", "lock_live": "", "among": "in (select value from json_each(%s))",
+        "among_texts": "in (select value from json_each(%s))",
         "insert_new": "insert into", "unless_known": "on conflict do nothing", "most_urgent": "priority desc",
+        "begins": "instr(j.id, %s) = 1", "has_text": "instr(j.task, %s)", "has_bytes": "instr(j.payload, %s)",
     }  # fmt: skip
 
     def connect(self) -> OwnConnection:
@@ -82,6 +84,9 @@ class SQLite(TextValues, Dialect):
 
     def among(self, numbers: Sequence[int]) -> str:
         return str(list(numbers))
+
+    def among_texts(self, texts: Sequence[str]) -> str:
+        return rows.to_json(texts).decode()
 
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
         with connection.atomic():

@@ -6,15 +6,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from celeriac.engine.brokers.base import WorkerInfo
-from celeriac.engine.brokers.endings import worth_keeping
+from celeriac.engine.brokers.base import QueueInfo, Snapshot, WorkerInfo
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.brokers.sql.connection import Connection
 from celeriac.engine.brokers.sql.dialect import Dialect
-from celeriac.engine.job import LIVE, Job, State, Token
-from celeriac.engine.outcome import Attempt, Outcome
+from celeriac.engine.job import LIVE, Job, State
+from celeriac.engine.outcome import Attempt
 
 if TYPE_CHECKING:
     from celeriac.engine.brokers.sql.broker import SQLBroker
@@ -30,11 +27,11 @@ _FILTERS = {
     "group": 'j."group"',
     "parent": "j.parent",
 }
-_TROUBLES = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED, State.PARKED})
+TROUBLES = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED, State.PARKED})
 _LIVE_COLUMNS = 7
 
 
-def _job(row: Sequence[Any]) -> Job:
+def live_job(row: Sequence[Any]) -> Job:
     """Return a record with what its live row knows better, while there is one."""
     state, begun, charges, run_at, child, delivery, worker = row[-_LIVE_COLUMNS:]
     job = rows.record(row[:-_LIVE_COLUMNS])
@@ -52,7 +49,7 @@ def _job(row: Sequence[Any]) -> Job:
 def get(connection: Connection, dialect: Dialect, id: str) -> Job | None:
     """Return one whole record."""
     found = connection.fetch(dialect.sql["get"], (id,))
-    return _job(found[0]) if found else None
+    return live_job(found[0]) if found else None
 
 
 def wait(broker: SQLBroker, id: str, timeout: float | None) -> Job | None:
@@ -80,18 +77,23 @@ def attempts(connection: Connection, dialect: Dialect, id: str) -> list[Attempt]
 
 def find(connection: Connection, dialect: Dialect, where: Mapping[str, Any], limit: int, before: int | None) -> list[Job]:
     """Return records, the newest first. Raises ``KeyError`` for a filter that does not exist."""
+    # What has not ended is read from the thin table, not picked out of all that has.
+    statement, number = ("find_live", "l.job") if where.get("state") in LIVE else ("find", "j.number")
     conditions = [f"{_column(name, value)} = %s" for name, value in where.items()]
     values = [value.value if isinstance(value, State) else value for value in where.values()]
     if before is not None:
-        conditions.append("j.number < %s")
+        conditions.append(f"{number} < %s")
         values.append(before)
     clause = "where " + " and ".join(conditions) if conditions else ""
-    return [_job(row) for row in connection.fetch(dialect.sql["find"].format(where=dialect.quoted(clause)), (*values, limit))]
+    query = dialect.sql[statement].format(where=dialect.quoted(clause))
+    return [live_job(row) for row in connection.fetch(query, (*values, limit))]
 
 
 def _column(name: str, value: Any) -> str:
+    if name == "state" and value in LIVE:
+        return "l.state"
     # What ended badly is indexed by its own column: no reading through all that went well.
-    return "j.trouble" if name == "state" and value in _TROUBLES else _FILTERS[name]
+    return "j.trouble" if name == "state" and value in TROUBLES else _FILTERS[name]
 
 
 def counts(connection: Connection, dialect: Dialect) -> dict[str, dict[State, int]]:
@@ -102,22 +104,32 @@ def counts(connection: Connection, dialect: Dialect) -> dict[str, dict[State, in
     return counted
 
 
+def snapshot(connection: Connection, dialect: Dialect) -> Snapshot:
+    """Return what is to be done, by indexes that ended jobs are not in."""
+    queues: dict[str, QueueInfo] = {}
+
+    def queue(name: str) -> QueueInfo:
+        return queues.setdefault(name, QueueInfo(name=name))
+
+    [[newest, now]] = connection.fetch(dialect.sql["moment"])
+    for name, waiting, created, run_at in connection.fetch(dialect.sql["in_queues"]):
+        queue(name).waiting = waiting
+        queue(name).oldest = max(rows.seconds(created) or 0.0, rows.seconds(run_at) or 0.0)
+    for name, state, number in connection.fetch(dialect.sql["elsewhere"]):
+        setattr(queue(name), state, number)
+    for (name,) in connection.fetch(dialect.sql["paused"]):
+        queue(name).paused = True
+    return Snapshot(time=rows.seconds(now) or 0.0, newest=newest or 0, queues=[queues[name] for name in sorted(queues)])
+
+
+def failures(connection: Connection, dialect: Dialect, seconds: float, limit: int) -> list[Job]:
+    """Return the jobs that failed lately: attempts have rows in the order of their ends."""
+    return [rows.record(row) for row in connection.fetch(dialect.sql["failures"], (seconds, limit))]
+
+
 def workers(connection: Connection, dialect: Dialect) -> list[WorkerInfo]:
     """Return the living workers."""
     return [rows.worker(row) for row in connection.fetch(dialect.sql["workers"])]
-
-
-def remember(connection: Connection, dialect: Dialect, job: Job, outcome: Outcome) -> None:
-    """Insert the record of a job that has ended and was never enqueued; one whose id exists is left alone."""
-    state, attempts = outcome.state.value, job.attempts + outcome.counts
-    position = (job.root, job.parent, job.group, job.position)
-    said = (rows.json_text(job.headers), rows.json_text(outcome.progress), outcome.result)
-    ended = (dialect.time(outcome.started), dialect.time(outcome.finished), outcome.worker)
-    begun = (job.id, job.task, job.queue, job.payload, job.priority)
-    if connection.run(dialect.sql["remember"], (*begun, state, state, attempts, *position, *said, *ended)):
-        number = connection.fetch(dialect.sql["numbers"], (job.id,))[0][0]
-        if worth_keeping(outcome):
-            dialect.keep_attempt(connection, msgspec.structs.replace(outcome, token=Token(number, "", 0)))
 
 
 def progress_text(progress: dict[str, Any]) -> str | None:
