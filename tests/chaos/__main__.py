@@ -1,4 +1,7 @@
-"""``python -m tests.chaos``: kill, freeze and cut off workers under load, and count what was lost. One JSON line a run."""
+"""``python -m tests.chaos``: kill, freeze and cut off workers and servers under load, and count what was lost.
+
+One JSON line a run.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +23,13 @@ from django.conf import settings
 
 if TYPE_CHECKING:
     from tests.chaos.checker import Verdict
+    from tests.chaos.engines import Engine
     from tests.chaos.report import Result
     from tests.chaos.scenarios import Size, Stage
 
-ENGINES = ("sqlite", "postgres")
+ENGINES = ("sqlite", "postgres", "mariadb", "valkey", "rabbitmq")
 POOLS = ("prefork", "threads", "asyncio", "solo")
+EVERY_POOL = ("sqlite", "postgres")
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,6 +43,9 @@ def parse() -> argparse.Namespace:
     size.add_argument("--short", dest="size", action="store_const", const="short", default="full")
     size.add_argument("--full", dest="size", action="store_const", const="full")
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument(
+        "--lease", type=float, default=1.5, help="seconds of the workers' leases: longer ones for a busy machine"
+    )
     parser.add_argument("--commit", default="", help="what to write into the report, where this is not a repository")
     parser.add_argument("--report", type=Path, help="write a page of Markdown here")
     parser.add_argument("--results", type=Path, nargs="+", help="run nothing: make the report from these files of JSON lines")
@@ -72,25 +79,34 @@ def recorded(files: Sequence[Path]) -> Iterator[Result]:
 
 
 def run(options: argparse.Namespace) -> Iterator[Result]:
-    """Yield the result of each run."""
-    from celeriac.testing.servers import PostgresServer
+    """Yield the result of each run. An engine that cannot be had here is left out, which is said."""
+    from tests.chaos.engines import ENGINES as MAKERS
+    from tests.chaos.engines.base import Unavailable
+
+    for name in ENGINES if options.engine == "all" else (options.engine,):
+        try:
+            with MAKERS[name]() as engine:
+                yield from runs_on(engine, options)
+        except Unavailable as error:
+            sys.stderr.write(f"{name} is left out: {error}\n")
+
+
+def runs_on(engine: Engine, options: argparse.Namespace) -> Iterator[Result]:
+    """Yield the result of each run on one engine."""
     from tests.chaos.scenarios import Stage
 
     commit = options.commit or revision()
-    with ExitStack() as stack:
-        server = stack.enter_context(PostgresServer()) if options.engine != "sqlite" else None
-        for number, (engine, pool, name, play) in enumerate(plan(options)):
-            folder = Path(tempfile.mkdtemp(prefix="celeriac-chaos-"))
-            stage = Stage(
-                engine=engine, pool=pool, seed=options.seed, folder=folder, server=server if engine == "postgres" else None,
-                name=f"chaos_{number}",
-            )  # fmt: skip
-            result = measured(stage, name, commit, play)
-            if result.verdict.is_red:
-                sys.stderr.write(f"{name} went wrong; its ledger and logs are in {folder}\n")
-            else:
-                shutil.rmtree(folder)
-            yield result
+    for number, (pool, name, play) in enumerate(plan(engine, options)):
+        folder = Path(tempfile.mkdtemp(prefix="celeriac-chaos-"))
+        stage = Stage(
+            engine=engine, pool=pool, seed=options.seed, folder=folder, name=f"chaos_{number}", lease=options.lease
+        )  # fmt: skip
+        result = measured(stage, name, commit, play)
+        if result.verdict.is_red or result.verdict.is_inconclusive:
+            sys.stderr.write(f"{name} went wrong; its ledger and logs are in {folder}\n")
+        else:
+            shutil.rmtree(folder)
+        yield result
 
 
 def measured(stage: Stage, name: str, commit: str, play: Callable[[Stage], Verdict]) -> Result:
@@ -100,35 +116,42 @@ def measured(stage: Stage, name: str, commit: str, play: Callable[[Stage], Verdi
     begun = time.monotonic()
     verdict = play(stage)
     return Result(
-        scenario=name, engine=stage.engine, pool=stage.pool, seed=stage.seed, commit=commit,
+        scenario=name, engine=stage.engine.name, pool=stage.pool, seed=stage.seed, commit=commit,
         seconds=round(time.monotonic() - begun, 1), verdict=verdict,
     )  # fmt: skip
 
 
-def plan(options: argparse.Namespace) -> Iterator[tuple[str, str, str, Callable[[Stage], Verdict]]]:
-    """Yield engine, pool, name and function of every scenario that was asked for."""
-    for engine in ENGINES if options.engine == "all" else (options.engine,):
-        for pool in POOLS if options.pool == "all" else (options.pool,):
-            for name, play in scenarios_of(engine, pool, options.size):
-                if options.only in name:
-                    yield engine, pool, name, play
+def plan(engine: Engine, options: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[Stage], Verdict]]]:
+    """Yield pool, name and function of every scenario that was asked for."""
+    for pool in POOLS if options.pool == "all" else (options.pool,):
+        for name, play in scenarios_of(engine, pool, options.size):
+            if options.only in name:
+                yield pool, name, play
 
 
-def scenarios_of(engine: str, pool: str, size: str) -> Iterator[tuple[str, Callable[[Stage], Verdict]]]:
-    """Yield what can be done to one pool on one engine."""
-    from tests.chaos import scenarios
+def scenarios_of(engine: Engine, pool: str, size: str) -> Iterator[tuple[str, Callable[[Stage], Verdict]]]:
+    """Yield what can be done to one pool on one engine.
 
-    amount = scenarios.FULL if size == "full" else scenarios.SHORT
+    What a worker does with its processes is the same on every engine, so the other pools are tried on two of them; what it
+    does with its server is the same in every pool.
+    """
+    from tests.chaos import claims, outages, scenarios
+    from tests.chaos.engines import ServerEngine
+
+    if pool != "prefork" and engine.name not in EVERY_POOL:
+        return
+    amount = scenarios.SHORT if size == "short" else scenarios.FULL if pool == "prefork" else scenarios.LESS
     for name, play in scenarios.RANDOM.items():
         if (pool, name) != ("solo", "child-kills"):  # solo has no children: to kill one is to kill the worker
             yield name, partial(_sized, play, amount)
-    if engine == "postgres":
-        yield "outages", partial(_sized, scenarios.outages, amount)
     if pool != "prefork":
         return
-    if engine == "postgres":  # a claim of SQLite's dies with the process that makes it
-        yield "claims-in-flight", partial(_sized, scenarios.claims_in_flight, amount)
-    for point, passage in scenarios.points():
+    if isinstance(engine, ServerEngine):
+        for name, play in outages.ON_A_SERVER.items():
+            yield name, partial(_sized, play, amount)
+    if engine.name == "postgres":
+        yield "claims-in-flight", partial(_sized, claims.claims_in_flight, amount)
+    for point, passage in scenarios.points(engine):
         yield f"point {point}", partial(_struck, point, passage)
 
 

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from django.db import connections
+
 from celeriac.engine.brokers.base import Cancel
-from celeriac.engine.brokers.redis.broker import RedisBroker
-from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.codec import encode_payload
 from celeriac.engine.errors import BrokerUnavailable
-from celeriac.engine.job import LIVE, Job, State
-from tests.chaos.database import ALIAS, VALKEY, Settings
+from celeriac.engine.job import LIVE, Job, State, Token
+from tests.chaos.database import ALIAS, VALKEY, Settings, django_database, open_broker
 from tests.chaos.ledger import Ledger, wait_for
+from tests.chaos.stalls import Stalls
 from tests.chaos.workers import Crew, WorkerProcess, printed_by
 
 QUEUE = "celery"
@@ -28,7 +29,8 @@ class Bench:
         self.folder = folder
         self.settings = settings
         self.ledger = Ledger(folder)
-        self.store: Any = RedisBroker(settings["NAME"]) if settings["ENGINE"] == VALKEY else SQLBroker(ALIAS, private=True)
+        self.store: Any = open_broker(settings)
+        self.stalls = Stalls(folder)
         self.crew = Crew(folder, settings)
         self._numbers = itertools.count(1)
 
@@ -118,6 +120,15 @@ class Bench:
             return False
         time.sleep(0.05)  # a recount is dear, and nobody waits for this one
         return not any(states.get(state) for states in counts.values() for state in LIVE)
+
+    def effects(self) -> list[tuple[str, Token]]:
+        """Return what transactional bodies left behind in the database."""
+        if django_database(self.settings) is None:
+            return []
+        connections[ALIAS].close()  # the server may have been killed since it was opened
+        with connections[ALIAS].cursor() as cursor:
+            cursor.execute("select id, number, child, delivery from effect")
+            return [(id, Token(*rest)) for id, *rest in cursor.fetchall()]
 
     def close(self) -> list[int]:
         """End the workers and let go of everything. Returns the processes that outlived their master."""

@@ -12,6 +12,7 @@
                  or a job run twice
     again        a job that asked for at most once, whose body began twice
     effects      a transactional job whose effects do not match its state: one when it succeeded, none otherwise
+    late         a server answered again, and no job that was enqueued from then on began within three seconds
 
 Besides, not wrong in themselves: *duplicates*, bodies that began beyond the first of each job (each explained by a fault or a
 retry), *recovered*, jobs whose enqueue was never answered and that ran all the same, *refused*, settles of claims that were
@@ -35,6 +36,14 @@ AT_MOST_ONCE = frozenset({"noop_once", "hold_once"})
 TRANSACTIONAL = frozenset({"stamp"})
 UNWRITTEN = 1.0
 """Seconds that a commit which does not wait may stay unwritten: three times wal_writer_delay, and some."""
+RESUMED_WITHIN = 3.0
+"""Seconds in which jobs run again, once the server answers."""
+NEVER = 1_000.0
+"""What stands for the seconds until something that did not happen."""
+OF_TIME = frozenset({"stuck", "unexplained", "late", "undrained", "orphans"})
+"""What can also go wrong because the machine stood still; anything else cannot, however slow it is."""
+BREAKS_CONNECTIONS = frozenset({"outage", "cut", "half-open", "full"})
+_RETRYING = frozenset({State.WAITING.value, State.SCHEDULED.value})
 _TERMINAL = frozenset(state.value for state in TERMINAL)
 
 
@@ -51,11 +60,22 @@ class Verdict(msgspec.Struct, kw_only=True):
     recovered: int = 0
     refused: int = 0
     rescue: dict[str, float] = msgspec.field(default_factory=dict)
+    resumed: dict[str, float] = msgspec.field(default_factory=dict)
+    stall: float = 0.0
+    """Seconds that the machine stood still at the longest, as the harness saw it."""
+    endures: float = 0.0
+    """Seconds that it may stand still before a lease runs out that was about to be renewed. 0: it was not looked at."""
 
     @property
     def is_red(self) -> bool:
-        """Return whether an invariant is broken."""
-        return any(self.wrong.values())
+        """Return whether an invariant is broken, and the machine is no excuse."""
+        broken = {name for name, count in self.wrong.items() if count}
+        return bool(broken - OF_TIME if self.stall > self.endures > 0 else broken)
+
+    @property
+    def is_inconclusive(self) -> bool:
+        """Return whether something went wrong that may be the machine's doing: it stood still for as long as a lease."""
+        return not self.is_red and any(self.wrong.values())
 
 
 class Checker:
@@ -76,6 +96,7 @@ class Checker:
         self.faults = list(ledger.read("fault"))
         self.hits = sorted((line.at, int(pid)) for line in self.faults for pid in line.words[1:])
         self.victims = {pid for _, pid in self.hits}
+        self.resumed = resumptions(ledger)
         if crashes:
             self.victims |= {int(pid) for pid in ledger.keys("process", "child") - ledger.keys("process", "child-leaves")}
 
@@ -93,6 +114,7 @@ class Checker:
             recovered=len((self.intents - self.acked) & {id for id, job in self.records.items() if job.state in TERMINAL}),
             refused=sum(1 for ack in self.acks if not ack.accepted),
             rescue=percentiles(self.rescue_times()),
+            resumed=percentiles(list(self.resumed.values())),
         )
 
     def _searches(self) -> dict[str, Callable[[], set[str]]]:
@@ -109,6 +131,7 @@ class Checker:
             "unexplained": self.unexplained,
             "again": self.begun_again,
             "effects": self.wrong_effects,
+            "late": lambda: {nth for nth, seconds in self.resumed.items() if seconds > RESUMED_WITHIN},
         }
 
     # -- the sets ----------------------------------------------------------------------------------------------------------
@@ -156,7 +179,14 @@ class Checker:
         newest = self._newest()
         # Where the answer to the last settle was lost with the connection, its repeat is refused though the first was taken.
         ambiguous = {run for run in odd if run.token.number not in answered and run.token.delivery == newest[run.token.number]}
+        ambiguous |= {run for run in odd if run.token in self._unsure_retries()}
         return {run.key for run in odd if run not in ambiguous and not self._is_lost_with_server(run)}
+
+    def _unsure_retries(self) -> set[Token]:
+        """Return whose retry was refused, though it may have been taken before: where a fault broke connections."""
+        if not any(line.words[0] in BREAKS_CONNECTIONS for line in self.faults):
+            return set()
+        return {ack.token for ack in self.acks if not ack.accepted and ack.state in _RETRYING}
 
     def _is_lost_with_server(self, run: Run) -> bool:
         """Return whether a crash of the server may have undone the claim: PostgreSQL's claims do not wait for the disk."""
@@ -187,6 +217,13 @@ class Checker:
                 if at is not None:
                     times.append(second.at - at)
         return times
+
+
+def resumptions(ledger: Ledger) -> dict[str, float]:
+    """Return of each round how many seconds after the server's answer a job began that was enqueued since."""
+    answered = {line.words[1]: line.at for line in ledger.read("server") if line.words[0] == "answers"}
+    begun = {line.words[1]: line.at for line in ledger.read("server") if line.words[0] == "served"}
+    return {nth: max(0.0, begun.get(nth, at + NEVER) - at) for nth, at in answered.items()}
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from celeriac.testing.valkey import ValkeyServer
 
 ALIAS = "chaos"
 VALKEY = "valkey"
+RABBITMQ = "rabbitmq"
 EFFECT_TABLE = "create table effect (id text, number bigint, child text, delivery int)"
 EFFECT = "insert into effect (id, number, child, delivery) values (%s, %s, %s, %s)"
 """What a transactional body leaves behind. No unique constraint: a second effect must be seen, not prevented."""
@@ -72,6 +73,34 @@ def valkey_settings(server: ValkeyServer, namespace: str) -> Settings:
     return {"ENGINE": VALKEY, "NAME": server.url(namespace=namespace)}
 
 
+def rabbitmq_settings(url: str, store: Settings) -> Settings:
+    """Return where jobs are on a RabbitMQ server, with a Django database behind it."""
+    return {"ENGINE": RABBITMQ, "NAME": url, "STORE": store}
+
+
+def django_database(settings: Settings) -> Settings | None:
+    """Return the Django database in the settings, or None where there is none."""
+    if settings["ENGINE"] == VALKEY:
+        return None
+    store: Settings = settings["STORE"] if settings["ENGINE"] == RABBITMQ else settings
+    return store
+
+
+def open_broker(settings: Settings, kind: Callable[[type], type] = lambda broker: broker) -> Any:
+    """Return an unopened broker on what the settings say. ``kind`` may make a class of its own of the broker's."""
+    from celeriac.engine.brokers.sql.broker import SQLBroker  # with Django configured
+
+    if settings["ENGINE"] == VALKEY:
+        from celeriac.engine.brokers.redis.broker import RedisBroker  # an extra
+
+        return kind(RedisBroker)(settings["NAME"])
+    if settings["ENGINE"] == RABBITMQ:
+        from celeriac.engine.brokers.rabbitmq.broker import RabbitBroker  # an extra
+
+        return kind(RabbitBroker)(settings["NAME"], SQLBroker(ALIAS, private=True))
+    return kind(SQLBroker)(ALIAS, private=True)
+
+
 def whole(settings: Settings) -> Settings:
     """Return the settings with every key that Django would fill in."""
     return {
@@ -83,10 +112,11 @@ def whole(settings: Settings) -> Settings:
 @contextmanager
 def known(settings: Settings) -> Iterator[str]:
     """Make the database known to Django in this process, with Celeriac's tables in it. Yields its alias."""
-    if settings["ENGINE"] == VALKEY:
+    database = django_database(settings)
+    if database is None:
         yield ALIAS
         return
-    connections.databases[ALIAS] = whole(settings)
+    connections.databases[ALIAS] = whole(database)
     try:
         call_command("migrate", "celeriac", database=ALIAS, verbosity=0)
         with connections[ALIAS].cursor() as cursor:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 
 from tests.chaos.bench import Bench
+from tests.chaos.ledger import Tail
 from tests.chaos.workers import WorkerProcess
 
 YOUNG_TOO = 0.1
@@ -24,7 +25,7 @@ class Injector:
         self.lease = lease
         self.random = random.Random(seed)
         self._grown: set[int] = set()
-        self._read = 0
+        self._bodies = Tail(bench.ledger, "run")
 
     def _record(self, kind: str, pids: Sequence[int]) -> None:
         self.bench.ledger.write("fault", kind, *pids)
@@ -32,8 +33,7 @@ class Injector:
     def kill_child(self) -> int:
         """Kill one child of one worker, whatever it does."""
         time.sleep(self.random.uniform(0.05, 0.25))
-        news, self._read = self.bench.ledger.busy(self._read)
-        self._grown |= news
+        self._grown |= {int(line.words[-1]) for line in self._bodies.news()}
         children = [pid for worker in self.crew for pid in worker.with_role("child") if self._is_grown(pid)]
         if not children:
             return 0

@@ -7,6 +7,7 @@ writer is killed. The clock is ``time.monotonic``, which all processes of a mach
     run      start|end KEY NUMBER CHILD DELIVERY PID        a body begins, a body has returned
     ack      accepted|refused STATE NUMBER CHILD DELIVERY   what the broker said to a settle
     fault    KIND [PID ...]                                 who was hit
+    server   answers ROUND | served ROUND                   it is back, and the body of a job that came afterwards begins
     process  ROLE|ROLE-leaves PID                           a process of a worker has started, or ends in good order
     note     WORD KEY ...                                   anything a body wants to tell its test
 """
@@ -61,7 +62,11 @@ class Ledger:
 
     def write(self, name: str, *words: object) -> None:
         """Append one record."""
-        line = " ".join([f"{time.monotonic():.6f}", *map(str, words)]) + "\n"
+        self.write_at(time.monotonic(), name, *words)
+
+    def write_at(self, at: float, name: str, *words: object) -> None:
+        """Append one record of what happened at a time (monotonic seconds)."""
+        line = " ".join([f"{at:.6f}", *map(str, words)]) + "\n"
         os.write(self._open(name), line.encode())
 
     def _open(self, name: str) -> int:
@@ -86,25 +91,12 @@ class Ledger:
             text = (self.folder / name).read_text()
         except FileNotFoundError:
             return
-        for line in text.splitlines():
-            at, *words = line.split(" ")
-            yield Line(float(at), words)
+        yield from map(_line, text.splitlines())
 
     def runs(self, what: str = "") -> list[Run]:
         """Return the starts and ends of bodies, or those of one kind."""
         found = [Run(at, w[0], w[1], _token(w[2:5]), int(w[5])) for at, w in self.read("run")]
         return [run for run in found if what in ("", run.what)]
-
-    def busy(self, offset: int) -> tuple[set[int], int]:
-        """Return the processes that ran bodies since the records up to ``offset``, and the offset of the last record."""
-        try:
-            with (self.folder / "run").open("rb") as file:
-                file.seek(offset)
-                news = file.read()
-        except FileNotFoundError:
-            return set(), offset
-        whole = news[: news.rfind(b"\n") + 1]
-        return {int(line.rsplit(b" ", 1)[1]) for line in whole.splitlines()}, offset + len(whole)
 
     def acks(self) -> list[Ack]:
         """Return what the broker said to settles."""
@@ -113,6 +105,10 @@ class Ledger:
     def keys(self, name: str, word: str) -> set[str]:
         """Return the second words of the records whose first is ``word``."""
         return {words[1] for _, words in self.read(name) if words[0] == word}
+
+    def pids(self, role: str) -> list[int]:
+        """Return every process that began in a role, also those that are gone."""
+        return [int(words[1]) for _, words in self.read("process") if words[0] == role]
 
     def starts(self, key: str) -> list[Run]:
         """Return when and where the body of one job began."""
@@ -126,6 +122,26 @@ class Ledger:
         return self.starts(key)[times - 1]
 
 
+class Tail:
+    """Reads each record of one file once."""
+
+    def __init__(self, ledger: Ledger, name: str) -> None:
+        self._path = ledger.folder / name
+        self._read = 0
+
+    def news(self) -> list[Line]:
+        """Return the records that were written since the last call."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                news = file.read()
+        except FileNotFoundError:
+            return []
+        whole = news[: news.rfind(b"\n") + 1]
+        self._read += len(whole)
+        return [_line(text) for text in whole.decode().splitlines()]
+
+
 def wait_for(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
     """Return once ``condition`` holds. Raises ``AssertionError`` when it does not in ``patience`` seconds."""
     deadline = time.monotonic() + patience
@@ -133,6 +149,11 @@ def wait_for(condition: Callable[[], object], what: str, patience: float = PATIE
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {patience:g} s in vain for {what}")
         time.sleep(LOOK_EVERY)
+
+
+def _line(text: str) -> Line:
+    at, *words = text.split(" ")
+    return Line(float(at), words)
 
 
 def _token(words: Sequence[str]) -> Token:

@@ -65,6 +65,9 @@ class HarnessProject:
     def connect(self) -> Any:
         return witness(self.ledger, self.database)
 
+    def results(self) -> None:
+        return None
+
     def outbox(self) -> None:
         return None
 
@@ -93,21 +96,34 @@ class HarnessProject:
 
 def witness(ledger: Ledger, database: dict[str, Any]) -> Any:
     """Return a broker that writes down what it answers to settles."""
-    from celeriac.engine.brokers.redis.broker import RedisBroker
-    from celeriac.engine.brokers.sql.broker import SQLBroker  # with Django configured
-    from tests.chaos.database import ALIAS, VALKEY
+    from tests.chaos.database import open_broker  # with Django configured
 
-    base: Any = RedisBroker if database["ENGINE"] == VALKEY else SQLBroker
+    def note(outcomes: Sequence[Outcome], refused: set[Token]) -> None:
+        for outcome in outcomes:
+            word = "refused" if outcome.token in refused else "accepted"
+            ledger.write("ack", word, outcome.state.value, *outcome.token)
 
-    class Witness(base):
-        def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
-            refused: set[Token] = super().settle(outcomes)
-            for outcome in outcomes:
-                word = "refused" if outcome.token in refused else "accepted"
-                ledger.write("ack", word, outcome.state.value, *outcome.token)
-            return refused
+    def witnessed(base: Any) -> Any:
+        class Witness(base):
+            def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
+                refused: set[Token] = super().settle(outcomes)
+                note(outcomes, refused)
+                return refused
 
-    return Witness(database["NAME"]) if base is RedisBroker else Witness(ALIAS, private=True)
+        class ExchangingWitness(Witness):
+            def exchange(self, outcomes: Sequence[Outcome], *claim: Any) -> Any:
+                self._given = outcomes
+                return super().exchange(outcomes, *claim)
+
+            def call(self, name: str, *arguments: Any) -> Any:
+                answer = super().call(name, *arguments)
+                if name == "exchange":  # here, since an exchange raises where its claim is refused, whatever it has settled
+                    note(self._given, {self._given[place].token for place in answer[0]})
+                return answer
+
+        return ExchangingWitness if hasattr(base, "exchange") else Witness
+
+    return open_broker(database, witnessed)
 
 
 def configure(order: Order) -> None:
@@ -115,11 +131,12 @@ def configure(order: Order) -> None:
     import django
     from django.conf import settings
 
-    from tests.chaos.database import ALIAS, VALKEY, use_mysql_driver, whole
+    from tests.chaos.database import ALIAS, django_database, use_mysql_driver, whole
 
-    if order.database["ENGINE"].endswith("mysql"):
+    database = django_database(order.database)
+    if database is not None and database["ENGINE"].endswith("mysql"):
         use_mysql_driver()
-    databases = {} if order.database["ENGINE"] == VALKEY else {ALIAS: whole(order.database)}
+    databases = {} if database is None else {ALIAS: whole(database)}
     settings.configure(DATABASES={"default": {}, **databases}, USE_TZ=True)
     django.setup()
 

@@ -27,17 +27,32 @@ class Result(msgspec.Struct, kw_only=True):
 
 HEAD = """# Chaos report
 
-Workers are killed, frozen and cut off from their database while jobs come in, and a ledger outside the system counts what
-became of every job. Made by `make chaos` (`python -m tests.chaos --full`); the faults, the ledger and the checker are in
-`tests/chaos/`, the promises in `docs/architecture.md`.
+Workers are killed, frozen and cut off from their server, and servers are killed and filled, while jobs come in; a ledger
+outside the system counts what became of every job. Made by `make chaos` (`python -m tests.chaos --full`; one engine:
+`make chaos ARGS="--engine valkey --full"`); the faults, the ledger and the checker are in `tests/chaos/`, the promises in
+`docs/architecture.md`.
 
 **wrong** counts everything that must never happen: jobs lost, stuck, run without being submitted, succeeded without having
 run, settled twice or by a claim that was lost, begun twice though at most once was asked for, run again though nothing had
-happened to their process, transactional effects that do not match, processes left behind, and tracebacks in a worker's log.
+happened to their process, transactional effects that do not match, processes left behind, tracebacks in a worker's log, and a
+server that answered for three seconds without a new job having begun.
+
+A run is **inconclusive**, and counted as neither, where one of these went wrong that a machine can cause which stands still for
+as long as a lease, and it did: the harness measures that. No such excuse is taken for a job that is lost, settled by a claim
+that was lost, settled twice, or begun twice against its wish.
 
 A *body* is one execution. *again* counts bodies beyond the first of a job: retries that the job asked for, and jobs whose
 process was hit. *refused* counts settles of claims that were lost. *rescue* is the time from a fault to the next beginning of
-a job that ran under it.
+a job that ran under it, *resumed* that from the server's first answer to the beginning of a job that was enqueued afterwards.
+
+Servers write to the disk before they answer: PostgreSQL and MariaDB by default, Valkey with `appendfsync always` (with
+`everysec`, its default, a server that is killed has forgotten up to a second of what it had accepted).
+"""
+
+SERVER_HEAD = """*server-kills*: `kill -9`, and started again after 0 to 20 seconds. *cuts*: a proxy cuts every connection, and
+each that is made meanwhile after a random number of bytes. *half-open*: every connection leads nowhere from one moment on, and
+nobody is told; counted from the time after which a silent server is given up. *full*: Valkey's `maxmemory` is exceeded,
+RabbitMQ's memory alarm goes off, all connections of PostgreSQL and MariaDB are taken, for longer than a lease.
 """
 
 
@@ -48,16 +63,23 @@ def markdown(results: Sequence[Result], size: str) -> str:
         f"- Run: {size}, seed {first.seed}, commit {first.commit}, {sum(r.seconds for r in results) / 60:.0f} minutes of runs.",
         f"- Leases of {LEASE:g} s, renewed each {RENEW_EVERY:g} s (by default 15 s and 5 s), so that dying takes less long.",
         f"- Machine: {_cores()} cores, {_memory()} GB, {platform.system()}, Python {platform.python_version()}.",
+        f"- It stood still for {max(r.verdict.stall for r in results):.2f} s at the longest.",
         f"- Together: {_sum(results, 'jobs')} jobs, {_sum(results, 'bodies')} bodies, {_faults(results):,} faults,",
-        f"  **{sum(sum(r.verdict.wrong.values()) for r in results)} wrong**.",
+        f"  **{sum(_wrong(r) for r in results)} wrong**, {sum(r.verdict.is_inconclusive for r in results)} runs inconclusive.",
     ]
-    parts = [HEAD, "\n".join(about), "\n## Faults under load\n", _table([r for r in results if not _is_point(r)])]
-    struck = [r for r in results if _is_point(r)]
+    struck, of_servers = [r for r in results if _is_point(r)], [r for r in results if r.verdict.resumed]
+    others = [r for r in results if r not in struck and r not in of_servers]
+    parts = [HEAD, "\n".join(about), "\n## Faults of workers, under load\n", _table(others, "rescue")]
+    if of_servers:
+        parts += ["\n## Faults of servers and connections, under load\n", SERVER_HEAD, _table(of_servers, "resumed")]
     if struck:
         parts += ["\n## A kill at every named point\n", POINT_HEAD, _point_table(struck)]
-    red = [r for r in results if r.verdict.is_red]
-    if red:
-        parts += ["\n## What went wrong\n", "\n".join(_failure(r) for r in red)]
+    for title, chosen in (
+        ("What went wrong", [r for r in results if r.verdict.is_red]),
+        ("What the machine's own pauses may have done", [r for r in results if r.verdict.is_inconclusive]),
+    ):
+        if chosen:
+            parts += [f"\n## {title}\n", "\n".join(_failure(r) for r in chosen)]
     return "\n".join(parts) + "\n"
 
 
@@ -78,17 +100,25 @@ def _faults(results: Sequence[Result]) -> int:
     return sum(sum(result.verdict.faults.values()) for result in results)
 
 
-def _table(results: Sequence[Result]) -> str:
+def _wrong(result: Result) -> int:
+    return 0 if result.verdict.is_inconclusive else sum(result.verdict.wrong.values())
+
+
+def _said(result: Result) -> str:
+    return "inconclusive" if result.verdict.is_inconclusive else str(_wrong(result))
+
+
+def _table(results: Sequence[Result], times: str) -> str:
     lines = [
-        "| engine | pool | scenario | faults | jobs | bodies | again | refused | rescue p50 / p99 / max s | wrong |",
+        f"| engine | pool | scenario | faults | jobs | bodies | again | refused | {times} p50 / p99 / max s | wrong |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for r in results:
-        v, times = r.verdict, r.verdict.rescue
-        rescue = f"{times['p50']:.2f} / {times['p99']:.2f} / {times['max']:.2f}" if times else ""
+        v, found = r.verdict, getattr(r.verdict, times)
+        seconds = f"{found['p50']:.2f} / {found['p99']:.2f} / {found['max']:.2f}" if found else ""
         lines.append(
             f"| {r.engine} | {r.pool} | {r.scenario} | {sum(v.faults.values())} | {v.jobs:,} | {v.bodies:,} | {v.duplicates} |"
-            f" {v.refused} | {rescue} | {sum(v.wrong.values())} |"
+            f" {v.refused} | {seconds} | {_said(r)} |"
         )
     return "\n".join(lines)
 
@@ -103,13 +133,13 @@ def _point_table(results: Sequence[Result]) -> str:
 
 
 def _cell(result: Result) -> str:
-    wrong = sum(result.verdict.wrong.values())
-    return f"{wrong} wrong of {result.verdict.jobs} jobs, {result.verdict.duplicates} again"
+    return f"{_said(result)} wrong of {result.verdict.jobs} jobs, {result.verdict.duplicates} again"
 
 
 def _failure(result: Result) -> str:
     wrong = {name: count for name, count in result.verdict.wrong.items() if count}
-    return f"- {result.engine}, {result.pool}, {result.scenario}: {wrong}; for example {result.verdict.examples}"
+    stall = f"; the machine stood still for {result.verdict.stall:g} s" if result.verdict.is_inconclusive else ""
+    return f"- {result.engine}, {result.pool}, {result.scenario}: {wrong}; for example {result.verdict.examples}{stall}"
 
 
 def _cores() -> int:

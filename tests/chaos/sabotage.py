@@ -4,16 +4,20 @@
 ``early``     a job is settled before its body has run
 ``liveness``  a claim does not ask whether its child is alive
 ``grace``     leases are taken at their word right after an outage
+
+The first and the third are taken out of SQL and of Redis's scripts alike.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from celeriac.engine.brokers.redis import scripts
 from celeriac.engine.brokers.sql import postgres
 from celeriac.engine.brokers.sql.connection import Connection
 from celeriac.engine.brokers.sql.dialect import STATEMENTS, Dialect
@@ -21,6 +25,8 @@ from celeriac.engine.job import Job, State, Token
 from celeriac.engine.keeper.leases import Leases
 from celeriac.engine.outcome import Outcome
 from celeriac.engine.worker.child import Child
+
+LUA = Path(scripts.__file__).parent / "lua"
 
 
 def commit(kind: str) -> None:
@@ -37,6 +43,7 @@ def _forget_tokens() -> None:
         return {outcome.token for outcome, forgery in zip(outcomes, forged, strict=True) if forgery.token in refused}
 
     Dialect.settle = settle  # type: ignore[method-assign]  # the sabotage itself
+    change_scripts(*TOKEN_CHECK)
 
 
 def _holder(connection: Connection, token: Token) -> Token:
@@ -62,6 +69,7 @@ def _let_the_dead_claim() -> None:
     broken = postgres.CLAIM.replace("where id = %s and alive for share", "where id = %s")
     assert broken != postgres.CLAIM, "the claim's statement is another one now: change this sabotage with it"
     postgres.CLAIM = broken
+    change_scripts(*LIVENESS_CHECK)
 
 
 def _judge_at_once() -> None:
@@ -69,6 +77,24 @@ def _judge_at_once() -> None:
         return True
 
     Leases.may_judge = may_judge  # type: ignore[method-assign]  # the sabotage itself
+
+
+TOKEN_CHECK = ("claim.child == child and claim.delivery == delivery", "true")
+LIVENESS_CHECK = ("if call('HEXISTS', P .. 'children', child) == 0 then return false end", "")
+
+
+def change_scripts(old: str, new: str) -> Callable[[], None]:
+    """Write Redis's scripts otherwise from now on. Returns what writes them as they were."""
+    sound = scripts._text
+    assert any(old in file.read_text() for file in LUA.iterdir()), "the scripts are others now: change this sabotage with them"
+
+    def use(text: Callable[[str], str]) -> None:
+        scripts._text = text
+        scripts.source.cache_clear()
+        scripts.digest.cache_clear()
+
+    use(lambda name: sound(name).replace(old, new))
+    return lambda: use(sound)
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {

@@ -1,4 +1,7 @@
-"""The runs: a load, faults, quiet, a verdict. Each has a database and a folder of its own."""
+"""The runs: a load, faults, quiet, a verdict. Each has a place for its jobs and a folder of its own.
+
+What is done to a server, or to the connections with it, is in ``outages.py``.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from celeriac.engine.faults import POINTS
-from celeriac.engine.job import Job, State, Token
-from celeriac.testing.mariadb import MariaDBServer
-from celeriac.testing.servers import PostgresServer
+from celeriac.engine.job import Job, State
 from tests.chaos.bench import Bench
 from tests.chaos.checker import Checker, Verdict
-from tests.chaos.database import Settings, known, mariadb_settings, postgres_settings, sqlite_settings
+from tests.chaos.database import Settings, known
+from tests.chaos.engines import Engine
 from tests.chaos.injector import Injector
 from tests.chaos.ledger import wait_for
 from tests.chaos.load import Load
@@ -36,60 +37,69 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     child_kills: int
     worker_kills: int
     stops: int
-    outages: int
+    server_kills: int
+    longest_outage: float
+    cuts: int
+    silences: int
+    exhaustions: int
     in_flight: int
 
 
-SHORT = Size(child_kills=10, worker_kills=2, stops=2, outages=1, in_flight=2)
-FULL = Size(child_kills=200, worker_kills=50, stops=50, outages=3, in_flight=20)
+SHORT = Size(
+    child_kills=10, worker_kills=2, stops=2, server_kills=2, longest_outage=0.5, cuts=10, silences=1, exhaustions=1, in_flight=2
+)
+FULL = Size(
+    child_kills=200, worker_kills=50, stops=50, server_kills=50, longest_outage=20.0, cuts=200, silences=3, exhaustions=10,
+    in_flight=20,
+)  # fmt: skip
+
+
+LESS = msgspec.structs.replace(FULL, child_kills=60, worker_kills=16, stops=15)
+"""For the pools that differ from prefork in little of what is tried here."""
 
 
 class Stage(msgspec.Struct, kw_only=True):
-    """Where a scenario plays."""
+    """Where a scenario plays. ``lease`` is the seconds of the workers' leases."""
 
-    engine: str
+    engine: Engine
     pool: str
     seed: int
     folder: Path
-    server: PostgresServer | MariaDBServer | None = None
-    name: str = ""
-
-    def settings(self) -> Settings:
-        """Return the settings of a new database."""
-        if self.engine == "sqlite":
-            return sqlite_settings(self.folder / "jobs.sqlite3")
-        assert self.server is not None
-        if isinstance(self.server, MariaDBServer):
-            return mariadb_settings(self.server, self.name)
-        return postgres_settings(self.server, self.name)
+    name: str = "chaos"
+    lease: float = LEASE
 
     @contextmanager
-    def bench(self, **options: object) -> Iterator[Bench]:
+    def bench(self, settings: Settings | None = None, **options: object) -> Iterator[Bench]:
         """Yield a bench whose workers have short leases."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        settings = self.settings()
+        settings = settings or self.engine.settings(self.name, self.folder)
         with known(settings):
             run = Bench(self.folder, settings)
-            run.crew.options |= {"pool": self.pool, "lease": LEASE, "renew_every": RENEW_EVERY, **options}
+            run.crew.options |= {"pool": self.pool, "lease": self.lease, "renew_every": RENEW_EVERY, **options}
             try:
-                yield run
+                with run.stalls:
+                    yield run
             finally:
                 run.close()
+
+    def load(self, bench: Bench) -> Load:
+        """Return a load that the engine can carry."""
+        return Load(bench, self.seed, self.engine.transactional)
 
 
 def judged(bench: Bench, crashes: bool = False, drain: float = 60.0) -> Verdict:
     """Wait until the queue is empty, end the workers, and compare what the ledger says with what the store says."""
     drained = bench.drained(drain)
     records = bench.store.find({}, limit=10_000_000)
-    effects = [
-        (id, Token(*rest)) for id, *rest in bench.store.connection.fetch("select id, number, child, delivery from effect")
-    ]
+    effects = bench.effects()
     tracebacks = sum(worker.printed().count("Traceback") for worker in bench.crew.workers)  # before they are all killed
     orphans = bench.close()
     verdict = Checker(bench.ledger, records, effects, crashes).judge()
     verdict.wrong["undrained"] = 0 if drained else 1
     verdict.wrong["orphans"] = len(orphans)
     verdict.wrong["tracebacks"] = tracebacks
+    verdict.stall = round(bench.stalls.longest, 3)
+    verdict.endures = float(bench.crew.options["lease"]) - float(bench.crew.options["renew_every"])
     return verdict
 
 
@@ -100,9 +110,9 @@ def under_load(stage: Stage, workers: int, many: int, deed: str) -> Verdict:
     """Do one kind of harm to at least so many victims, while jobs come in all the time."""
     with stage.bench(poison_limit=PATIENT) as bench:
         crew = [bench.start() for _ in range(workers)]
-        injector = Injector(bench, crew, LEASE, stage.seed)
+        injector = Injector(bench, crew, stage.lease, stage.seed)
         harm: Callable[[], int] = getattr(injector, deed)
-        with Load(bench, stage.seed):
+        with stage.load(bench):
             done = 0
             while done < many:
                 done += harm()
@@ -138,7 +148,7 @@ def at_point(stage: Stage, point: str, passage: int) -> Verdict:
     """Let every process of a worker kill itself at its n-th passage of a point; then a healthy worker takes over."""
     with stage.bench(poison_limit=PATIENT) as bench:
         faulty = bench.crew.start(fault=f"{point}:{passage}:kill", ready=False)
-        bench.push_all(varied_jobs(bench))
+        bench.push_all(varied_jobs(bench, stage.engine.transactional))
         struck = await_strike(bench, faulty, point)
         bench.start()
         bench.ledger.write("fault", "worker-kill", *faulty.freeze())
@@ -168,12 +178,12 @@ def await_strike(bench: Bench, worker: WorkerProcess, point: str) -> bool:
     return True
 
 
-def varied_jobs(bench: Bench) -> list[Job]:
+def varied_jobs(bench: Bench, transactional: bool) -> list[Job]:
     """Return jobs that between them lead past every point."""
     return [
         *(bench.job("noop") for _ in range(20)),
         bench.job("noop_once"),
-        bench.job("stamp"),
+        bench.job("stamp" if transactional else "noop"),
         bench.job("flaky", 1),
         *(bench.job("noop") for _ in range(200)),
         bench.job("sleep", 0.3),
@@ -183,62 +193,6 @@ def varied_jobs(bench: Bench) -> list[Job]:
     ]
 
 
-# -- what needs a server -----------------------------------------------------------------------------------------------------
-
-
-def outages(stage: Stage, size: Size) -> Verdict:
-    """Stop the server for longer than the lease, again and again, while jobs run and come in."""
-    assert stage.server is not None
-    with stage.bench(poison_limit=PATIENT) as bench:
-        for _ in range(2):
-            bench.start()
-        with Load(bench, stage.seed):
-            for _ in range(size.outages):
-                time.sleep(1.0)
-                bench.ledger.write("fault", "outage")
-                stage.server.interrupt()
-                time.sleep(LEASE + 0.7)
-                stage.server.start()
-            time.sleep(2.0)
-        bench.store.close()
-        return judged(bench)
-
-
-def claims_in_flight(stage: Stage, size: Size) -> Verdict:
-    """Kill a child whose claim waits at the server, and let the claim go on after the child was declared dead."""
-    with stage.bench(poison_limit=PATIENT, concurrency=1) as bench:
-        worker = bench.start()
-        for _ in range(size.in_flight):
-            claim_outlives_its_child(bench, worker.one("child"))
-        return judged(bench, drain=10.0)
-
-
-def claim_outlives_its_child(bench: Bench, child: int) -> None:
-    """Hold up the claims of all, enqueue, kill the child that claims, wait for its burial, let the claims go on."""
-    import psycopg
-
-    settings = bench.settings
-    parameters = {"host": settings["HOST"], "port": settings["PORT"], "user": settings["USER"], "dbname": settings["NAME"]}
-    with psycopg.connect(**parameters) as gate, psycopg.connect(**parameters, autocommit=True) as eye:
-        # Only claims read this table, so everything else goes on, a rescue too.
-        gate.execute("lock table celeriac_queue in access exclusive mode")
-        dead = _count(eye, "select count(*) from celeriac_child where not alive")
-        bench.push_all([bench.job("noop") for _ in range(4)])
-        wait_for(lambda: _count(eye, WAITING_CLAIMS), "a claim that waits")
-        bench.ledger.write("fault", "claim-in-flight", child)
-        _kill(child)
-        wait_for(
-            lambda: _count(eye, "select count(*) from celeriac_child where not alive") > dead, "the child to be declared dead"
-        )
-
-
-WAITING_CLAIMS = "select count(*) from pg_locks where relation = 'celeriac_queue'::regclass and not granted"
-
-
-def _count(connection: Any, query: str) -> int:
-    return int(connection.execute(query).fetchone()[0])
-
-
 def _kill(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)
@@ -246,18 +200,17 @@ def _kill(pid: int) -> None:
         return  # it was faster
 
 
-RANDOM: dict[str, Callable[[Stage, Size], Verdict]] = {"child-kills": child_kills, "worker-kills": worker_kills, "stops": stops}
-ON_A_SERVER: dict[str, Callable[[Stage, Size], Verdict]] = {"outages": outages, "claims-in-flight": claims_in_flight}
+WITHOUT_JOBS = frozenset({"before-send", "after-send", "after-keep", "after-move", "before-tick", "after-tick"})
+"""Points that no worker of this harness passes, since it has no outbox, no periodic tasks and one store: each is struck in the
+tests of what it belongs to."""
+OF_A_COMMIT = frozenset({"before-commit", "after-commit"})
 
 
-WITHOUT_JOBS = frozenset({"before-send", "after-send", "before-tick", "after-tick"})
-"""Points that no worker of this harness passes, since it has neither an outbox nor periodic tasks: those are struck in
-``tests/process/test_outbox_kill.py`` and ``test_periodic.py``."""
-
-
-def points() -> Iterator[tuple[str, int]]:
-    """Yield every named point that a worker's jobs pass, with the passage to strike at."""
+def points(engine: Engine) -> Iterator[tuple[str, int]]:
+    """Yield every named point that a worker's jobs pass on an engine, with the passage to strike at."""
     for point in POINTS:
-        if point in WITHOUT_JOBS:
-            continue
-        yield point, LATER_PASSAGES.get(point, 1)
+        if point not in WITHOUT_JOBS and (engine.commits or point not in OF_A_COMMIT):
+            yield point, LATER_PASSAGES.get(point, 1)
+
+
+RANDOM: dict[str, Callable[[Stage, Size], Verdict]] = {"child-kills": child_kills, "worker-kills": worker_kills, "stops": stops}

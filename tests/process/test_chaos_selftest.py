@@ -8,21 +8,25 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from celeriac.engine.brokers.sql.connection import typed_errors
-from celeriac.engine.errors import BrokerUnavailable
+from celeriac.engine.brokers.sql.servererrors import typed_errors
+from celeriac.engine.errors import BrokerUnavailable, ChildIsDead
 from celeriac.engine.job import State
 from celeriac.testing.servers import PostgresServer
-from tests.chaos.bench import Bench
+from tests.chaos.bench import QUEUE, Bench
 from tests.chaos.checker import UNWRITTEN, Verdict
+from tests.chaos.claims import claim_outlives_its_child
 from tests.chaos.database import ALIAS, postgres_settings
+from tests.chaos.engines import Engine
 from tests.chaos.ledger import wait_for
-from tests.chaos.scenarios import claim_outlives_its_child, judged
+from tests.chaos.sabotage import LIVENESS_CHECK, change_scripts
+from tests.chaos.scenarios import judged
 from tests.process.conftest import a_bench
 
 pytestmark = pytest.mark.process
@@ -35,8 +39,24 @@ def broken(verdict: Verdict) -> set[str]:
     return {name for name, count in verdict.wrong.items() if count}
 
 
+@pytest.fixture
+def valkey_bench(tmp_path: Path, chaos_engine: Callable[[str], Engine]) -> Iterator[Bench]:
+    """A bench on a namespace of its own."""
+    with a_bench(tmp_path, chaos_engine("valkey").settings("selftest", tmp_path)) as run:
+        yield run
+        run.store.client.flushall()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres), "valkey"])
+def fenced(request: pytest.FixtureRequest) -> Bench:
+    """A bench on each engine that checks tokens in its own way."""
+    found: Bench = request.getfixturevalue(f"{request.param}_bench")
+    return found
+
+
 @pytest.mark.parametrize("sabotaged", BOTH)
-def test_without_the_token_check_a_settle_of_a_lost_claim_is_accepted(bench: Bench, sabotaged: bool) -> None:
+def test_without_the_token_check_a_settle_of_a_lost_claim_is_accepted(fenced: Bench, sabotaged: bool) -> None:
+    bench = fenced
     sabotage = "token" if sabotaged else ""
     lapsed = bench.start(concurrency=1, sabotage=sabotage)
     job = bench.push("hold_delivery", "end")
@@ -74,6 +94,28 @@ def test_without_the_liveness_check_a_claim_outlives_its_child_and_its_jobs_are_
     claim_outlives_its_child(postgres_bench, worker.one("child"))
     verdict = judged(postgres_bench, drain=4.0)
     assert broken(verdict) == ({"stuck", "undrained"} if sabotaged else set())
+
+
+@pytest.mark.parametrize("sabotaged", BOTH)
+def test_without_the_liveness_check_a_claim_of_the_dead_is_answered_and_its_jobs_are_stuck(
+    valkey_bench: Bench, sabotaged: bool
+) -> None:
+    bench = valkey_bench
+    worker = bench.start(concurrency=1)
+    dead = bench.ledger.await_start(bench.push("noop"))
+    bench.ledger.write("fault", "child-kill", dead.pid)
+    os.kill(dead.pid, signal.SIGKILL)
+    wait_for(lambda: {dead.pid} < set(bench.ledger.pids("child")), "another child in its place, which comes after its burial")
+    worker.freeze()  # so that nobody else claims what comes
+    bench.push_all([bench.job("noop") for _ in range(4)])
+    mend = change_scripts(*LIVENESS_CHECK) if sabotaged else lambda: None
+    try:
+        with nullcontext() if sabotaged else pytest.raises(ChildIsDead):
+            bench.store.claim([QUEUE], 4, dead.token.child)  # what it sent before it died, and what was held up on the way
+    finally:
+        mend()
+    worker.tell_all(signal.SIGCONT)
+    assert broken(judged(bench, drain=3.0)) == ({"stuck", "undrained"} if sabotaged else set())
 
 
 @pytest.fixture
