@@ -1,4 +1,4 @@
-"""From one broker to another: what waits, what is delayed and what is parked, in the order of its arrival.
+"""From one broker to another: what waits, is delayed or is parked, in the order of its arrival; paused queues, and rates.
 
 A job is accepted there before it is taken away here, so an interruption loses none; and since a broker leaves a job whose id it
 knows as it is, the next try doubles none. Nothing but the seams of ``engine/brokers/base.py`` is used, so any two engines do.
@@ -7,15 +7,16 @@ knows as it is, the next try doubles none. Nothing but the seams of ``engine/bro
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from celeriac.conf.brokers import without_password
-from celeriac.engine.brokers.base import Cancel
+from celeriac.engine.brokers.base import Cancel, Pace, Pause, Resume
 from celeriac.engine.brokers.factory import connect
 from celeriac.engine.errors import ImproperlyConfigured
+from celeriac.engine.faults import fault_point
 from celeriac.engine.job import LIVE, Job, State, Token
 from celeriac.engine.outcome import Failure, Outcome
 from celeriac.engine.translation import gettext as _
@@ -28,9 +29,14 @@ _UNKNOWN = Failure(type="Parked", module="celeriac", message="The reason was not
 
 
 class Move:
-    """One move. ``progress`` is called with the number of jobs after each page that is over."""
+    """One move. ``progress`` is called with the number of jobs after each page that is over.
 
-    def __init__(self, source: str, target: str, progress: Callable[[int], None] | None = None) -> None:
+    ``queues`` are those that the project names: a broker such as RabbitMQ cannot be asked which it has.
+    """
+
+    def __init__(
+        self, source: str, target: str, progress: Callable[[int], None] | None = None, queues: Collection[str] = ()
+    ) -> None:
         for url in (source, target):
             _refuse_memory(url)
         if address(source) == address(target):
@@ -40,11 +46,13 @@ class Move:
         self.target: Any = connect(target)
         self._from = without_password(source)
         self._progress = progress or (lambda moved: None)
-        self.tried = 0
-        """How many of the moved jobs had been tried before: there, their attempts are counted anew."""
+        self._queues = queues
 
     def open(self) -> None:
-        """Connect to both. Raises ``BrokerUnavailable``, ``SchemaMissing``, and ``ImproperlyConfigured`` where workers run."""
+        """Connect to both, and gather what there is where it can be counted.
+
+        Raises ``BrokerUnavailable``, ``SchemaMissing``, and ``ImproperlyConfigured`` where workers run.
+        """
         self.source.open()
         self.target.open()
         running = [worker.name for worker in self.source.workers()]
@@ -55,6 +63,7 @@ class Move:
                     " twice. Stop them first; one that was killed is forgotten after 15 s."
                 ).format(url=self._from, names=", ".join(running))
             )
+        self._gather()
 
     def close(self) -> None:
         """Let go of both."""
@@ -64,14 +73,38 @@ class Move:
     def run(self) -> int:
         """Move until nothing is left to move. Returns how many jobs were."""
         self.source.rescue(limit=None)  # what workers that were killed still hold waits again
+        self._move_pauses()
+        self._move_rates()
         moved = 0
         while jobs := sum(self._move_all(state) for state in MOVED):
             moved += jobs  # and look again: callers may have enqueued meanwhile
+            self._gather()
         return moved
 
     def left(self) -> int:
         """Return how many jobs the source has that have not ended."""
         return total(self.source, (*LIVE, State.PARKED))
+
+    def _gather(self) -> None:
+        """Have a broker that has a store of its own behind it, as RabbitMQ has, bring everything in there."""
+        bring_in = getattr(self.source, "bring_in", None)
+        if bring_in is not None:
+            bring_in(sorted({*self._queues, *filter(None, self.source.counts())}))
+
+    def _move_pauses(self) -> None:
+        """Before the jobs, so that none of a paused queue starts there; and taken away here, so that they are moved once."""
+        paused = tuple(queue.name for queue in self.source.snapshot().queues if queue.paused)
+        if paused:
+            self.target.control(Pause(paused))
+            self.source.control(Resume(paused))
+
+    def _move_rates(self) -> None:
+        """A rate that was set there already stays."""
+        there = self.target.paced()
+        for task, apart in self.source.paced().items():
+            if task not in there:
+                self.target.control(Pace(task, apart))
+            self.source.control(Pace(task, None))
 
     def _move_all(self, state: State) -> int:
         moved = 0
@@ -96,7 +129,7 @@ class Move:
                 self._park(job)
         else:
             self.target.push([_as_new(job) for job in jobs])
-            self.tried += sum(job.attempts > 0 for job in jobs)
+        fault_point("after-move")
         ids = tuple(job.id for job in jobs)
         self.source.control(Cancel(ids))
         self.source.forget(ids)
@@ -119,7 +152,7 @@ def total(broker: Any, states: Sequence[State] = MOVED) -> int:
 
 
 def _as_new(job: Job) -> Job:
-    """Return a job as its caller enqueued it, with what its last retry has changed."""
+    """Return a job as its caller enqueued it, with what its last retry has changed and the number of its attempts."""
     return msgspec.structs.replace(
         job, number=0, child="", delivery=0, charges=0, started=None, finished=None, result=None, worker=None, progress=None
     )

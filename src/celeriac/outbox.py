@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from celeriac.app import Celery
     from celeriac.conf import Settings
+    from celeriac.engine.brokers.resultstore import ResultStore
     from celeriac.models import OutboxJob
 
 logger = logging.getLogger("celeriac.outbox")
@@ -38,7 +39,7 @@ logger = logging.getLogger("celeriac.outbox")
 GRACE = 2.0
 """Seconds for which a row is left to the process that wrote it."""
 BATCH = 200
-_SECRETS = frozenset({"password", "username"})
+_SECRETS = frozenset({"password", "username", "store"})
 
 _packed = msgspec.msgpack.Encoder().encode
 _unpacked = msgspec.msgpack.Decoder(Job).decode
@@ -160,27 +161,28 @@ def _delete(alias: str, rows: Sequence[str]) -> None:
 # -- what a crash left ---------------------------------------------------------------------------------------------------------
 
 
-def outbox_of(settings: Settings, broker: Any) -> Outbox | None:
-    """Return the outbox that a worker of ``broker`` empties; None where there is none."""
+def outbox_of(settings: Settings, broker: Any, results: ResultStore | None = None) -> Outbox | None:
+    """Return the outbox that a worker of ``broker``, with its results in ``results``, empties; None where there is none."""
     can_hold = broker.capabilities.durable and not broker.capabilities.transactional
     if settings.outbox is None or not can_hold or not has_tables():
         return None
-    return Outbox(settings.outbox, settings.broker_url)
+    return Outbox(settings.outbox, settings.broker_url, results)
 
 
 class Outbox:
     """Sends what a crash left of one broker's jobs. It belongs to one thread, and to that thread's connection of Django's."""
 
-    def __init__(self, alias: str, broker_url: str) -> None:
+    def __init__(self, alias: str, broker_url: str, results: ResultStore | None = None) -> None:
         self._alias = alias
         self._broker = address(broker_url)
+        self._results = results
 
     def send(self, push: Callable[[Sequence[Job]], None]) -> int:
         """Push every job that was not sent in time and delete it; return how many. Raises ``BrokerUnavailable``."""
         sent = 0
         try:
             for rows, jobs in self._batches():
-                push(jobs)
+                push([job for job in jobs if not self._has_ended(job.id)])
                 _delete(self._alias, rows)
                 sent += len(jobs)
         except Error as error:
@@ -190,9 +192,15 @@ class Outbox:
             ) from error
         return sent
 
+    def _has_ended(self, id: str) -> bool:
+        """Return whether a job that was sent, though its row is left, has ended and moved: the broker knows it no more."""
+        return self._results is not None and self._results.get(id) is not None
+
     def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connections."""
         connections[self._alias].close()
+        if self._results is not None:
+            self._results.close()
 
     def _batches(self) -> Iterator[tuple[list[str], list[Job]]]:
         """Yield rows and their jobs, the oldest first. A row that cannot be read stays, and does not block those behind it."""

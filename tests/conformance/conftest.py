@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +14,8 @@ from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from celeriac.engine.brokers.sql.broker import SQLBroker
-from celeriac.testing.mariadb import MISSING as MARIADB_MISSING
-from celeriac.testing.mariadb import MariaDBServer, mariadb_program
-from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
+from celeriac.testing.mariadb import MariaDBServer, require_mariadb
+from celeriac.testing.postgres import PostgresServer, require_postgres
 from tests.chaos.database import use_mysql_driver
 
 TABLES = ("attempt", "idle", "live", "job", "child", "worker", "queue", "leader", "waiter", "rate", "turn", "periodic")
@@ -27,10 +25,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """One PostgreSQL server for the whole run."""
-    if postgres_home() is None:
-        if os.environ.get("CI"):
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+    require_postgres()
     with PostgresServer() as server:
         yield server
 
@@ -38,10 +33,7 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDBServer]:
     """One MariaDB server for the whole run."""
-    if mariadb_program() is None:
-        if os.environ.get("CI"):
-            pytest.fail(MARIADB_MISSING)
-        pytest.skip(MARIADB_MISSING)
+    require_mariadb()
     use_mysql_driver()
     with MariaDBServer() as server:
         yield server

@@ -15,6 +15,7 @@ from celeriac.testing.conformance import (
     NotifierSuite,
     RateSuite,
     RescueSuite,
+    ResultSuite,
     StoreSuite,
 )
 from celeriac.testing.conformance.machine import MachineSuite
@@ -49,6 +50,10 @@ class TestRescue(RescueSuite):
 
 
 class TestStore(StoreSuite):
+    pass
+
+
+class TestResults(ResultSuite):
     pass
 
 

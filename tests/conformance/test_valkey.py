@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import redis
@@ -14,40 +12,39 @@ from celeriac.engine.brokers.redis.broker import RedisBroker
 from celeriac.testing.conformance import (
     BrokerSuite,
     ControlSuite,
+    ExchangeSuite,
     FencingSuite,
     LeaderSuite,
     NotifierSuite,
     RateSuite,
     RescueSuite,
+    ResultSuite,
     StoreSuite,
 )
 from celeriac.testing.conformance.machine import MachineSuite
 from celeriac.testing.valkey import ValkeyServer, require_valkey
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "redis.md"
+from tests.redis.acl import restricted
 
 
 @pytest.fixture(scope="session")
 def url() -> Iterator[str]:
     """The URL of a server on which a user has the rights that the page lists, and no others."""
     require_valkey()
-    with ValkeyServer() as server:
-        (command,) = re.findall("^ACL SETUSER .*$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        administrator(server.url()).execute_command(*command.split())
-        yield server.url().replace("unix://", "unix://celeriac:password@")
-        refused = [entry["object"] for entry in administrator(server.url()).acl_log()]
-        assert refused == [], "the page lists all the rights that are needed"
+    with restricted(ValkeyServer()) as url:
+        yield url
 
 
-def administrator(url: str) -> redis.Redis:
-    """Return a client that may do everything."""
-    return redis.Redis(unix_socket_path=str(Address(url).options()["path"]))
+@pytest.fixture(scope="session")
+def administrator(url: str) -> Iterator[redis.Redis]:
+    """A client that may do everything."""
+    with redis.Redis(unix_socket_path=str(Address(url).options()["path"])) as client:
+        yield client
 
 
 @pytest.fixture
-def broker(url: str) -> Iterator[RedisBroker]:
+def broker(url: str, administrator: redis.Redis) -> Iterator[RedisBroker]:
     broker = RedisBroker(url)
-    administrator(url).flushdb()
+    administrator.flushdb()
     broker.open()
     yield broker
     broker.close()
@@ -62,6 +59,10 @@ class TestBroker(BrokerSuite):
     pass
 
 
+class TestExchange(ExchangeSuite):
+    pass
+
+
 class TestFencing(FencingSuite):
     pass
 
@@ -71,6 +72,10 @@ class TestRescue(RescueSuite):
 
 
 class TestStore(StoreSuite):
+    pass
+
+
+class TestResults(ResultSuite):
     pass
 
 

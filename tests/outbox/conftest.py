@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from celeriac.testing.valkey import MISSING, ValkeyServer, valkey_program
+from celeriac.testing.valkey import ValkeyServer, require_valkey
 
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[ValkeyServer]:
     """One server for the whole run."""
-    if valkey_program() is None:
-        if os.environ.get("CI"):
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+    require_valkey()
     with ValkeyServer({"appendfsync": "always"}) as server:  # a test kills it, and what was emptied before must stay so
         yield server

@@ -131,21 +131,6 @@ def test_a_job_that_has_run_there_meanwhile_is_not_run_again(ends: Any) -> None:
     assert source.get("a") is None
 
 
-def test_a_job_that_is_to_be_tried_again_keeps_its_time_and_it_is_said_that_its_attempts_do_not_count(ends: Any) -> None:
-    source, target, *urls = ends
-    source.push([job("a")])
-    [claimed] = source.claim(["celery"], 1, claimer(source))
-    source.settle(
-        [Outcome(token=claimed.token, state=State.SCHEDULED, started=1.0, finished=2.0, run_at=LATER, payload=b"[[2],{},{}]")]
-    )
-    source.leave("w")
-    moving = move(*urls)
-    assert (moving.run(), moving.tried) == (1, 1)
-    moved = target.get("a")
-    assert (moved.state, moved.payload) == (State.SCHEDULED, b"[[2],{},{}]")
-    assert moved.run_at == pytest.approx(LATER)
-
-
 def test_it_is_refused_while_workers_take_jobs_from_there(ends: Any) -> None:
     source, _target, *urls = ends
     claimer(source, "busy@host")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -17,8 +19,11 @@ from celeriac.current import current_app_is
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.brokers.memory import MemoryBroker
 from celeriac.engine.brokers.redis.broker import RedisBroker
+from celeriac.engine.brokers.resultstore import Record
+from celeriac.engine.encryption import Cipher, arguments_of
 from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, SchemaMissing
-from celeriac.engine.job import Job
+from celeriac.engine.job import Job, State
+from celeriac.engine.signing import Signer
 from celeriac.models import OutboxJob
 from celeriac.outbox import BATCH, Outbox, OutboxBroker, address, outbox_of, with_outbox
 from celeriac.testing.valkey import ValkeyServer
@@ -126,6 +131,24 @@ def test_a_delayed_job_arrives_as_it_was_built(task: Any, redis: RedisBroker, ap
     assert again.id == result.id
 
 
+def test_a_job_that_was_sent_and_has_ended_elsewhere_is_not_sent_again(
+    task: Any, redis: RedisBroker, valkey: ValkeyServer
+) -> None:
+    with transaction.atomic():
+        task.delay(1)
+        row = OutboxJob.objects.get()
+    row.save(force_insert=True)  # as if its process had been killed before it deleted the row
+    grow_old()
+    [job] = redis.find({}, 10)
+    redis.client.flushdb()  # the broker has forgotten it: its result is elsewhere
+    results = RedisBroker(valkey.url(1))
+    results.client.flushdb()
+    now = time.time()
+    results.keep([Record(msgspec.structs.replace(job, state=State.SUCCEEDED, started=now, finished=now), [])])
+    Outbox("default", URL, results).send(redis.push)
+    assert (rows(), queued(redis)) == (0, 0)
+
+
 def test_what_a_crash_left_is_sent_once_it_is_old_enough(
     task: Any, redis: RedisBroker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +204,22 @@ def test_a_broker_that_is_away_at_the_commit_fails_nobody_and_its_jobs_are_kept(
     grow_old()
     assert outbox.send(redis.push) == 1
     assert queued(redis) == 1
+
+
+def test_what_waits_in_the_outbox_is_hidden_and_signed_and_still_is_when_a_worker_sends_it(
+    app: Celery, task: Any, redis: RedisBroker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_on_commit(monkeypatch)
+    app.conf.encryption_keys, app.conf.signing_keys = ["the key that hides"], ["the key that signs"]
+    with transaction.atomic():
+        result = task.apply_async(("4111 1111",), queue="q", expires=500)
+    assert b"4111" not in bytes(OutboxJob.objects.get().job)
+    grow_old()
+    assert outbox.send(redis.push) == 1
+    job = redis.get(result.id)
+    assert job is not None
+    Signer(["the key that signs"]).verify(job, app.clock.wall())
+    assert arguments_of(job, Cipher(["the key that hides"]))[0] == ["4111 1111"]
 
 
 def test_jobs_for_another_broker_are_left_alone(task: Any, redis: RedisBroker, monkeypatch: pytest.MonkeyPatch) -> None:

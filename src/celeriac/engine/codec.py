@@ -146,14 +146,14 @@ def _to_json(value: Any, where: str, hint: str) -> bytes:
         return _encode(_plain(value))
     except _NotPlain as problem:
         shown = problem.value if isinstance(problem.value, str) else f"{_short(problem.value)} ({type(problem.value).__name__})"
-        raise TypeError(f"{where}{''.join(reversed(problem.path))}: {shown} {problem}. {_(hint)}") from None
+        raise TypeError(f"{_(where)}{''.join(reversed(problem.path))}: {shown} {problem}. {_(hint)}") from None
     except RecursionError:
         raise TypeError(
-            _("{where}: nested too deeply, or containing itself. {hint}").format(where=where, hint=_(hint))
+            _("{where}: nested too deeply, or containing itself. {hint}").format(where=_(where), hint=_(hint))
         ) from None
     except UnicodeEncodeError as error:
         raise TypeError(
-            _("{where}: text that is not Unicode ({reason}). {hint}").format(where=where, reason=error.reason, hint=_(hint))
+            _("{where}: text that is not Unicode ({reason}). {hint}").format(where=_(where), reason=error.reason, hint=_(hint))
         ) from None
 
 
@@ -169,6 +169,7 @@ _ARGUMENT_HINT = gettext_noop(
     "Arguments travel as JSON (dates, decimals and UUIDs are fine): pass a model's id instead of the model."
 )
 _HEADER_HINT = gettext_noop("Headers are a dict of plain JSON: text, numbers, true, false, null, lists and objects of these.")
+_RESULT = gettext_noop("The return value")  # translated where it is shown: a look at the language costs more than the encoding
 _RESULT_HINT = gettext_noop("Results are kept as JSON: return plain data, or set ignore_result=True on the task.")
 
 
@@ -180,12 +181,13 @@ def encode_payload(
     ``embed`` holds what travels with the arguments: ``callbacks``, ``errbacks``, ``time_limit``, ``soft_time_limit``,
     ``ignore_result``. Raises ``TypeError`` naming the argument that is not JSON, ``PayloadTooLarge`` over ``limit`` bytes.
     """
-    parts = (
-        _to_json(args, f"{task}: args", _ARGUMENT_HINT),
-        _to_json(kwargs, f"{task}: kwargs", _ARGUMENT_HINT),
-        _to_json(embed or {}, f"{task}: options", _ARGUMENT_HINT),
-    )
-    payload = b"[" + b",".join(parts) + b"]"
+    parts = (args, kwargs, embed or {})
+    try:
+        payload = _encode(_plain_items(parts))
+    except (_NotPlain, RecursionError, UnicodeEncodeError):
+        for part, name in zip(parts, ("args", "kwargs", "options"), strict=True):
+            _to_json(part, f"{task}: {name}", _ARGUMENT_HINT)  # says which of them it is
+        raise
     if len(payload) > limit:
         raise PayloadTooLarge(task, len(payload), limit)
     return payload
@@ -240,7 +242,7 @@ def decode_payload(payload: bytes) -> tuple[list[Any], dict[str, Any], dict[str,
 def encode_result(value: Any) -> bytes:
     """Return a task's return value as JSON bytes. Raises ``ResultNotEncodable``."""
     try:
-        return _to_json(value, _("The return value"), _RESULT_HINT)
+        return _to_json(value, _RESULT, _RESULT_HINT)
     except TypeError as error:
         raise ResultNotEncodable(str(error)) from None
 

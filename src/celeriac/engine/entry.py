@@ -38,6 +38,8 @@ class Entry(msgspec.Struct, kw_only=True):
     """The nominal time of a tick that is late on purpose: it waits for the job before it, or for who knows its task."""
     last_run: float | None
     last_job: str | None
+    recent: Any = ()
+    """The ids of its last jobs, the latest last. May still be text, too."""
 
 
 class Step(msgspec.Struct, kw_only=True):
@@ -48,6 +50,8 @@ class Step(msgspec.Struct, kw_only=True):
     next_run: float | None = None
     held: float | None = None
     enabled: bool = True
+    recent: Sequence[str] | None = None
+    """The ids of its last jobs from now on. None: as they were."""
     problem: str = ""
     """Why it does not run, in a sentence for people."""
 

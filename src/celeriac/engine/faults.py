@@ -30,6 +30,8 @@ POINTS = (
     "before-leave",
     "before-send",
     "after-send",
+    "after-keep",
+    "after-move",
     "before-tick",
     "after-tick",
 )

@@ -46,6 +46,16 @@ def new_id() -> str:
     return _text(((tick >> 12) << 80) | _VERSION | ((tick & 0xFFF) << 64) | _VARIANT | noise)
 
 
+def made_at(id: str) -> float | None:
+    """Return when an id was made, in seconds since 1970 UTC; None for one that does not tell."""
+    if len(id) != 36 or id[14] != "7":
+        return None
+    try:
+        return int(id[:8] + id[9:13], 16) / 1000
+    except ValueError:
+        return None
+
+
 def derived_id(parent: str, step: str) -> str:
     """Return the id that a follow-up of the job ``parent`` always has, so that enqueueing it twice makes one job.
 

@@ -22,6 +22,8 @@ class WorkerOptions(msgspec.Struct, kw_only=True):
     concurrency: int = 2
     queues: list[str] = msgspec.field(default_factory=lambda: ["celery"])
     broker: str = "django://default"
+    results: str | None = None
+    """Where ended jobs move to; None: they stay at the broker."""
     tasks: list[str] = msgspec.field(default_factory=list)
     max_tasks_per_child: int | None = None
     max_memory_per_child: int | None = None

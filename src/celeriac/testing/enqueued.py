@@ -148,8 +148,8 @@ def _is_ours(callback: Any) -> bool:
 
 def name_of(task: Any) -> str:
     """Return the name of a task, or the name itself. Raises ``TypeError`` for what is neither."""
-    name = task if isinstance(task, str) else getattr(task, "name", None)
-    if not isinstance(name, str):
+    name = task if isinstance(task, str) else getattr(task, "module_path", None) or getattr(task, "name", None)
+    if not isinstance(name, str):  # a Task of Django has its name here as module_path
         raise TypeError(f"{task!r} is not a task, nor the name of one. Is @shared_task missing on it?")
     return name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celeriac.declaring import shared_task
 
 
-@shared_task(name="celery.ping")
+@shared_task(name="celery.ping", ignore_result=False)
 def ping() -> str:
     """Answer."""
     return "pong"

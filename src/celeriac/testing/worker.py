@@ -62,6 +62,7 @@ def start_worker(
     app.finalize()
     served = [queue for queue in _names(queues) or declared_queues(app) if queue not in _names(exclude_queues)]
     told = WorkerOptions(name=hostname, pool=pool, concurrency=concurrency, queues=served, broker=app.settings.broker_url)
+    told.results = app.settings.results if "broker" not in vars(app) else None
     worker = InProcessWorker(app, told)
     with current_app_is(app), _logging(loglevel):
         worker.start()

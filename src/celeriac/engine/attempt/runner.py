@@ -164,13 +164,12 @@ class AttemptRunner:
             observer.started(attempt)
         if self.publish is not None:
             self.publish(attempt)
-        if "before_start" in attempt.task.overrides:
-            attempt.task.before_start(attempt.job.id, attempt.args, attempt.kwargs)
 
     # -- the body ------------------------------------------------------------------------------------------------------------
 
     def call(self, attempt: Attempt) -> None:
         """Call the body, under its soft limit where it has one."""
+        self._call_before_start(attempt)
         body = attempt.task.body()
         if attempt.soft_limit is not None and self.limits is not None:
             body = partial(self._call_limited, attempt.soft_limit, body)
@@ -179,20 +178,30 @@ class AttemptRunner:
         else:
             attempt.value = attempt.around(body, attempt.args, attempt.kwargs)
 
+    def _call_before_start(self, attempt: Attempt) -> None:
+        if "before_start" in attempt.task.overrides:
+            attempt.task.before_start(attempt.job.id, attempt.args, attempt.kwargs)
+
     def _call_limited(self, seconds: float, body: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         assert self.limits is not None
         return self.limits.call(seconds, body, args, kwargs)
 
     async def call_async(self, attempt: Attempt) -> None:
         """Await the body, under its soft limit where it has one."""
+        self._call_before_start(attempt)
         coroutine = attempt.task.body()(*attempt.args, **attempt.kwargs)
         if attempt.soft_limit is not None and self.limits is not None:
             coroutine = self.limits.wrap(attempt.soft_limit, coroutine)
         attempt.value = await coroutine
 
     def _run_in_transaction(self, attempt: Attempt, transactions: Transactions) -> None:
-        """Run body and settle in one transaction: either both are kept, or neither (invariant 3)."""
+        """Run body and settle in one transaction: either both are kept, or neither (invariant 3).
+
+        The attempt is visible before the transaction begins, which may wait for a lock or a lost server: so nobody waits behind
+        it, and its time limit holds.
+        """
         try:
+            self.open(attempt)
             with transactions() as settle:
                 self._call_and_settle(attempt, settle)
             attempt.settled = True
@@ -207,7 +216,6 @@ class AttemptRunner:
         self.close(attempt)
 
     def _call_and_settle(self, attempt: Attempt, settle: Callable[[Outcome], bool]) -> None:
-        self.open(attempt)
         self.call(attempt)
         self.classify(attempt)
         if attempt.state is not State.SUCCEEDED:

@@ -28,6 +28,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     inspect: bool = True
     wakes: bool = True
     """An idle worker is woken by a new job, rather than finding it by polling."""
+    ordered: bool = True
+    """Numbers are in the order of arrival throughout, so that an age is a range of them."""
 
 
 class WorkerInfo(msgspec.Struct, kw_only=True):
@@ -43,6 +45,43 @@ class WorkerInfo(msgspec.Struct, kw_only=True):
     version: str = ""
     started: float | None = None
     """When it joined, on the broker's clock: seconds since 1970 UTC. None before."""
+    lease: float | None = None
+    """Until when it is taken for alive, on the same clock."""
+
+
+class QueueInfo(msgspec.Struct, kw_only=True):
+    """What is in one queue now. Ended jobs are in none."""
+
+    name: str
+    waiting: int = 0
+    scheduled: int = 0
+    running: int = 0
+    parked: int = 0
+    paused: bool = False
+    oldest: float | None = None
+    """Of the waiting job that arrived first: when it was enqueued or was due, whichever came later. Seconds since 1970 UTC."""
+
+
+class Snapshot(msgspec.Struct, kw_only=True):
+    """What is to be done, at one moment. Two of them tell how fast jobs come and go."""
+
+    time: float
+    """When it was taken, on the broker's clock: seconds since 1970 UTC."""
+    newest: int
+    """The number of the newest job. Numbers are given in the order of arrival; some may have been left out."""
+    queues: list[QueueInfo]
+    """The queues that have a live or parked job, or are paused, in the order of their names."""
+
+
+class Found(msgspec.Struct, kw_only=True):
+    """What a part of a search found."""
+
+    jobs: list[Job] = msgspec.field(default_factory=list)
+    """Whole records, the newest first."""
+    before: int | None = None
+    """Where the next part begins. None: there is nothing older."""
+    reached: float | None = None
+    """When the oldest record that was looked at was enqueued: seconds since 1970 UTC."""
 
 
 class Verdict(msgspec.Struct, kw_only=True, frozen=True):
@@ -93,6 +132,12 @@ class Unpark(msgspec.Struct, frozen=True):
     tasks: tuple[str, ...] = ()
 
 
+class RunNow(msgspec.Struct, frozen=True):
+    """Let these scheduled jobs wait, whatever their time is."""
+
+    ids: tuple[str, ...]
+
+
 class Pace(msgspec.Struct, frozen=True):
     """Let at least ``apart`` seconds lie between two starts of a task's jobs, from now on and everywhere.
 
@@ -103,7 +148,7 @@ class Pace(msgspec.Struct, frozen=True):
     apart: float | None
 
 
-Command = Cancel | Pause | Resume | Purge | Unpark | Pace
+Command = Cancel | Pause | Resume | Purge | Unpark | RunNow | Pace
 
 
 class Broker(Protocol):
@@ -150,8 +195,8 @@ class Broker(Protocol):
         So are up to 1000 more that wait behind it in its queue, lest they be claimed in vain. A retry takes a new turn.
         """
 
-    def paced(self) -> set[str]:
-        """Return the names of the tasks for which ``Pace`` set a rate."""
+    def paced(self) -> dict[str, float]:
+        """Return the tasks for which ``Pace`` set a rate, and the seconds between two of their starts; 0: no limit."""
 
     def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
         """Record that these bodies start: from here on their jobs are charged for their child's death.
@@ -209,6 +254,9 @@ class Broker(Protocol):
     def doomed(self, worker: str) -> set[Token]:
         """Return the tokens of ``worker``'s running jobs that somebody asked to terminate."""
 
+    def backlog(self, queue: str, limit: int) -> int:
+        """Return how many jobs of a queue wait, counting no further than ``limit``. Cheap enough to be asked often."""
+
 
 class Notifier(Protocol):
     """Wakes idle claimers. A lost wake-up costs at most one polling interval, never a job."""
@@ -263,8 +311,27 @@ class Store(Protocol):
         Filters: queue, task, state, root, parent, group.
         """
 
+    def search(
+        self, where: Mapping[str, Any], limit: int, before: int | None = None, depth: int = 1000, text: str = ""
+    ) -> Found:
+        """Return records, the newest first, that equal each of ``where``, are older than ``before`` and mention ``text``.
+
+        Unlike ``find``, it looks at about ``depth`` records at most, so a page of a list takes no longer the more jobs there
+        are. Filters: queue, task, state. A text is mentioned where the id begins with it, or the task's name or the payload
+        has it, as it is written.
+        """
+
     def counts(self) -> dict[str, dict[State, int]]:
         """Return the number of jobs by queue and state, counted now."""
+
+    def snapshot(self) -> Snapshot:
+        """Return what waits, is scheduled, runs or is parked. However many jobs have ended, it takes no longer."""
+
+    def failures(self, seconds: float, limit: int) -> list[Job]:
+        """Return up to ``limit`` records of jobs that failed within the last ``seconds``, the latest first.
+
+        A store may look at its last 10,000 ended attempts only.
+        """
 
     def workers(self) -> list[WorkerInfo]:
         """Return the living workers, whose leases have not run out, in the order of their names."""
@@ -284,5 +351,17 @@ class Store(Protocol):
     def prune(self, ages: Mapping[State, float], limit: int) -> int:
         """Delete up to ``limit`` ended jobs in all, older than their state's age in seconds.
 
-        States not named are kept, and so is what is live or parked.
+        States not named are kept, and so is what is live or parked. What is left of workers long gone goes in any case.
+        """
+
+
+class Exchanging(Protocol):
+    """A broker that settles and claims in one operation, which a child then asks for in place of both."""
+
+    def exchange(
+        self, outcomes: Sequence[Outcome], queues: Sequence[str], limit: int, child: str
+    ) -> tuple[set[Token], list[Job]]:
+        """As ``settle``, then as ``claim``. Returns the tokens refused, and the jobs.
+
+        Raises ``ChildIsDead`` for a child that was declared dead: then all its outcomes are refused.
         """

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from celeriac.engine.brokers.base import Consequences, Verdict
+from celeriac.engine.brokers.resultstore import Record
 from celeriac.engine.codec import encode_failure
 from celeriac.engine.job import Job, State, Token
-from celeriac.engine.outcome import Failure, Outcome
+from celeriac.engine.outcome import Attempt, Failure, Outcome
 
 
 def worth_keeping(outcome: Outcome) -> bool:
     """Return whether the attempt is remembered: an error, a log, or one attempt of several."""
     return outcome.failure is not None or bool(outcome.log) or (outcome.retried and outcome.counts)
+
+
+def remembered(job: Job, outcome: Outcome) -> Record:
+    """Return the record of a job that has run without being enqueued."""
+    ended = msgspec.structs.replace(
+        job, state=outcome.state, attempts=job.attempts + outcome.counts, progress=outcome.progress, started=outcome.started,
+        finished=outcome.finished, result=outcome.result, worker=outcome.worker, created=job.created or outcome.finished,
+    )  # fmt: skip
+    attempt = Attempt(
+        index=ended.attempts, state=outcome.state, started=outcome.started, finished=outcome.finished, worker=outcome.worker,
+        failure=outcome.failure, log=outcome.log,
+    )  # fmt: skip
+    return Record(ended, [attempt] if worth_keeping(outcome) else [])
 
 
 def lost(token: Token, started: float, finished: float) -> Outcome:

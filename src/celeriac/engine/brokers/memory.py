@@ -111,10 +111,10 @@ class MemoryBroker(MemoryStore):
             self._wake_keepers(times)
             return may
 
-    def paced(self) -> set[str]:
-        """Return the tasks whose rate somebody set."""
+    def paced(self) -> dict[str, float]:
+        """Return the tasks whose rate somebody set, and the seconds between their starts."""
         with self._data.lock:
-            return {task for task, rate in self._data.rates.items() if rate.apart is not None}
+            return {task: rate.apart for task, rate in self._data.rates.items() if rate.apart is not None}
 
     def begin(self, tokens: Collection[Token], once: bool = False) -> set[Token]:
         """Record that bodies start. Returns the tokens still held."""

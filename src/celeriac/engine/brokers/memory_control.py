@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from celeriac.engine.brokers.base import Cancel, Command, Pace, Pause, Purge, Resume, Unpark
+from celeriac.engine.brokers.base import Cancel, Command, Pace, Pause, Purge, Resume, RunNow, Unpark
 from celeriac.engine.brokers.memory_data import MemoryData
 from celeriac.engine.brokers.memory_rates import set_rate
 from celeriac.engine.job import TERMINAL, State
@@ -24,6 +24,8 @@ def carry_out(data: MemoryData, command: Command, now: float) -> int:
             return sum(_cancel(data, id, False, now) for id in _purgeable(data, command.queues))
         case Unpark():
             return sum(_unpark(data, id) for id in command.ids or _of_tasks(data, command.tasks))
+        case RunNow():
+            return sum(_run_now(data, id) for id in command.ids)
         case Pace():
             return set_rate(data, command, now)
 
@@ -68,5 +70,13 @@ def _unpark(data: MemoryData, id: str) -> bool:
     if entry is None or entry.job.state is not State.PARKED:
         return False
     entry.job.charges, entry.job.finished = 0, None
+    data.let_wait(entry)
+    return True
+
+
+def _run_now(data: MemoryData, id: str) -> bool:
+    entry = data.find(id)
+    if entry is None or entry.job.state is not State.SCHEDULED:
+        return False
     data.let_wait(entry)
     return True

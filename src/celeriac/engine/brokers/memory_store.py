@@ -8,14 +8,16 @@ from typing import Any
 
 import msgspec
 
-from celeriac.engine.brokers.base import WorkerInfo
+from celeriac.engine.brokers.base import Found, QueueInfo, Snapshot, WorkerInfo
 from celeriac.engine.brokers.endings import worth_keeping
 from celeriac.engine.brokers.memory_data import Entry, MemoryData, copied
+from celeriac.engine.brokers.searching import by_finding
 from celeriac.engine.clock import Clock
 from celeriac.engine.job import LIVE, TERMINAL, Job, State, Token
 from celeriac.engine.outcome import Attempt, Outcome
 
 _FILTERS = frozenset({"queue", "task", "state", "root", "parent", "group"})
+_SHOWN = frozenset({State.WAITING, State.SCHEDULED, State.RUNNING, State.PARKED})
 
 
 class MemoryStore:
@@ -64,6 +66,12 @@ class MemoryStore:
                 found.append(entry)
         return found
 
+    def search(
+        self, where: Mapping[str, Any], limit: int, before: int | None = None, depth: int = 1000, text: str = ""
+    ) -> Found:
+        """Return what fits of the next ``depth`` records."""
+        return by_finding(self, where, limit, before, depth, text)
+
     def counts(self) -> dict[str, dict[State, int]]:
         """Return the number of jobs by queue and state, counted now."""
         counted: dict[str, dict[State, int]] = {}
@@ -73,11 +81,39 @@ class MemoryStore:
             counted.setdefault(queue, {})[state] = number
         return counted
 
+    def backlog(self, queue: str, limit: int) -> int:
+        """Return how many jobs of a queue wait, ``limit`` at most."""
+        with self._data.lock:
+            waiting = [entry for entry in self._data.entries.values() if entry.job.state is State.WAITING]
+        return min(sum(entry.job.queue == queue for entry in waiting), limit)
+
+    def snapshot(self) -> Snapshot:
+        """Return what is to be done."""
+        with self._data.lock:
+            queues = {name: QueueInfo(name=name, paused=True) for name in self._data.paused}
+            for job in (entry.job for entry in self._data.entries.values()):
+                if job.state in _SHOWN:
+                    _add(queues.setdefault(job.queue, QueueInfo(name=job.queue)), job)
+            newest = max(self._data.entries, default=0)
+        return Snapshot(time=self._clock.wall(), newest=newest, queues=[queues[name] for name in sorted(queues)])
+
+    def failures(self, seconds: float, limit: int) -> list[Job]:
+        """Return the jobs that failed within the last ``seconds``, the latest first."""
+        since = self._clock.wall() - seconds
+        with self._data.lock:
+            jobs = [entry.job for entry in self._data.entries.values() if entry.job.state is State.FAILED]
+            found = sorted((job for job in jobs if (job.finished or 0) >= since), key=lambda job: -(job.finished or 0))
+            return [copied(job) for job in found[:limit]]
+
     def workers(self) -> list[WorkerInfo]:
         """Return the living workers, in the order of their names."""
         now = self._clock.wall()
         with self._data.lock:
-            living = [worker.info for worker in self._data.workers.values() if worker.lease >= now]
+            living = [
+                msgspec.structs.replace(worker.info, lease=worker.lease)
+                for worker in self._data.workers.values()
+                if worker.lease >= now
+            ]
         return sorted(living, key=lambda info: info.name)
 
     def remember(self, job: Job, outcome: Outcome) -> None:
@@ -124,6 +160,13 @@ class MemoryStore:
         for entry in entries:
             self._data.delete(entry)
         return len(entries)
+
+
+def _add(queue: QueueInfo, job: Job) -> None:
+    """Count a live or parked job."""
+    setattr(queue, job.state.value, getattr(queue, job.state.value) + 1)
+    if job.state is State.WAITING and queue.oldest is None:  # entries are in the order of arrival
+        queue.oldest = max(job.created or 0.0, job.run_at or 0.0)
 
 
 def attempt_of(index: int, outcome: Outcome) -> Attempt:

@@ -32,6 +32,7 @@ TICK = 0.025
 IDLE_TICK = 0.25
 PROMOTE_BATCH = 1000
 LOOK_EVERY = 1.0
+LONGEST_BACKOFF = 2.0
 
 
 class Keeper:
@@ -107,7 +108,7 @@ class Keeper:
                 if once:
                     return
             self._hear(random.uniform(delay / 2, delay))
-            delay = min(2.0, delay * 2)
+            delay = min(LONGEST_BACKOFF, self.leases.every, delay * 2)  # others judge us a lease after the broker is back
             if self.stopping:
                 return
 

@@ -1,4 +1,4 @@
-"""Forgetting: ended jobs past their age, by one keeper at a time."""
+"""Forgetting: ended jobs past their age, and what is left of workers long gone, by one keeper at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Prune:
 
     def due(self) -> bool:
         """Return whether it is time."""
-        return bool(self._ages) and self._clock.monotonic() >= self._next
+        return self._clock.monotonic() >= self._next
 
     def prune(self) -> int:
         """Delete what is too old, if this keeper leads. Returns how many jobs were deleted."""

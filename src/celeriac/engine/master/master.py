@@ -26,6 +26,7 @@ from celeriac.engine.master.processes import Processes
 from celeriac.engine.master.reload import Reload
 from celeriac.engine.master.shutdown import Shutdown
 from celeriac.engine.options import WorkerOptions
+from celeriac.engine.vitals import Vitals
 from celeriac.engine.worker.linux import adopt_orphans, set_title
 from celeriac.engine.worker.signalpipe import SignalPipe
 
@@ -53,6 +54,7 @@ class Master:
         self.reload = Reload(self.processes)
         self.heralds = Heralds(self.processes)
         self.shutdown = Shutdown(self.processes, self.heralds)
+        self.vitals = Vitals(logger.warning)
 
     # -- the loop ------------------------------------------------------------------------------------------------------------
 
@@ -68,6 +70,7 @@ class Master:
                 self._tick()
         finally:
             self.processes.kill_templates()
+            self.vitals.end()
         return self.shutdown.exit_code
 
     def _wait(self) -> None:
@@ -85,6 +88,7 @@ class Master:
 
     def _tick(self) -> None:
         """What time brings: limits, memory, a silent keeper, missing processes, the end of old generations."""
+        self._give_sign_of_life()
         for generation in list(self.processes.generations):
             self._look_after(generation)
         self.limits.enforce()
@@ -97,6 +101,11 @@ class Master:
             self.heralds.look()
         elif not self.crash_loop.pausing:
             self.processes.start()
+
+    def _give_sign_of_life(self) -> None:
+        state = "stopping" if self.shutdown.begun else "ready" if self.population.joined else "starting"
+        current = self.processes.current
+        self.vitals.beat(current.options.name if current is not None and current.options is not None else "", state)
 
     # -- signals -------------------------------------------------------------------------------------------------------------
 

@@ -52,6 +52,7 @@ class Child:
         self.slot, self.master = slot, master
         self.stopping = False
         self.broker: Any = project.connect()
+        self._exchanges = hasattr(self.broker, "exchange")
         self.sleeper = Sleeper(self.broker.notifier(), id, self.options.queues, slot, master)
         self.completer = Completer(self.sleeper.nudge)
         self.flusher = Flusher(project.connect(), self.completer)
@@ -107,10 +108,13 @@ class Child:
 
     def _turn(self) -> None:
         """One turn: settle what is done, claim for what is free, run it or sleep."""
-        self._settle()
+        if self.holdings.returned or not self._exchanges:
+            self._settle()
         self.holdings.give_back()
         self.pacer.refresh()
         room = 0 if self._closing() else self.room.measure()
+        if room <= 0:
+            self._settle()
         jobs = self._claim(room) if room > 0 else ()
         if jobs:
             self._dispatch(jobs)
@@ -176,7 +180,7 @@ class Child:
 
     def _claim(self, room: int) -> Sequence[Job]:
         """Claim what may begin. Where rate limits put off all that was claimed, there may be more behind it: claim again."""
-        claimed: Sequence[Job] = self.broker.claim(self.options.queues, room, self.id)
+        claimed = self._take(room)
         while claimed:
             fault_point("after-claim")
             jobs, others = self.room.isolate(claimed)
@@ -185,8 +189,18 @@ class Child:
             admitted = self.pacer.admit(jobs)
             if admitted or not jobs or self._closing():
                 return admitted
-            claimed = self.broker.claim(self.options.queues, room, self.id)
+            claimed = self._take(room)
         return ()
+
+    def _take(self, room: int) -> Sequence[Job]:
+        """Claim; what is done is settled by the same operation, where the broker has one for both."""
+        if not (self._exchanges and len(self.completer)):
+            claimed: Sequence[Job] = self.broker.claim(self.options.queues, room, self.id)
+            return claimed
+        fault_point("before-settle")
+        claimed = self.completer.exchange(self.broker, self.options.queues, room, self.id)
+        fault_point("after-settle")
+        return claimed
 
     def _may_run(self, job: Job) -> bool:
         """A task with ``acks_late=False`` is begun at the broker first: at most once. Returns False where the claim is gone."""

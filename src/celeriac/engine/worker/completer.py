@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
 from celeriac.engine.codec import encode_failure
-from celeriac.engine.errors import BrokerUnavailable
-from celeriac.engine.job import State, Token
+from celeriac.engine.errors import BrokerUnavailable, ChildIsDead
+from celeriac.engine.job import Job, State, Token
 from celeriac.engine.outcome import Failure, Outcome
 
 logger = logging.getLogger("celeriac.worker")
@@ -59,22 +59,41 @@ class Completer:
 
         Raises ``BrokerUnavailable`` with everything kept for the next call: a repeat is harmless, since a token settles once.
         """
+        with self._batch() as batch:
+            refused = self._settle(broker, batch) if batch else ()
+        _warn(refused)
+        return len(batch)
+
+    def exchange(self, broker: Any, queues: Sequence[str], room: int, child: str) -> Sequence[Job]:
+        """Settle everything collected so far and claim up to ``room`` jobs, in one operation. Returns the jobs.
+
+        Raises as ``settle`` does, and ``ChildIsDead``.
+        """
+        with self._batch() as batch:
+            refused, jobs = self._exchange(broker, batch, (queues, room, child))
+        _warn(refused)
+        return jobs
+
+    @contextmanager
+    def _batch(self) -> Iterator[list[Outcome]]:
+        """Take what was collected; where it cannot be settled it is put back."""
         with self._lock:
             batch = [self._pending.popleft() for _ in range(len(self._pending))]
-            if not batch:
-                return 0
             try:
-                refused = self._settle(broker, batch)
+                yield batch
             except BaseException:
                 self._pending.extendleft(reversed(batch))
                 raise
-        for token in refused:
-            logger.warning(
-                "stale_ack: the claim of job %s (delivery %s) was lost to another worker; this attempt is not recorded.",
-                token.number,
-                token.delivery,
-            )
-        return len(batch)
+
+    def _exchange(self, broker: Any, batch: list[Outcome], claim: tuple[Any, ...]) -> tuple[set[Token], Sequence[Job]]:
+        try:
+            exchanged: tuple[set[Token], Sequence[Job]] = broker.exchange(batch, *claim)
+        except (BrokerUnavailable, ChildIsDead):
+            raise
+        except Exception:
+            logger.exception("A batch of %d outcomes could not be written with a claim; it is tried without.", len(batch))
+            return self._settle(broker, batch), ()
+        return exchanged
 
     def _settle(self, broker: Any, batch: list[Outcome]) -> set[Token]:
         try:
@@ -103,3 +122,12 @@ class Completer:
             )  # fmt: skip
             refused = broker.settle([bare])
         return refused
+
+
+def _warn(refused: Iterable[Token]) -> None:
+    for token in refused:
+        logger.warning(
+            "stale_ack: the claim of job %s (delivery %s) was lost to another worker; this attempt is not recorded.",
+            token.number,
+            token.delivery,
+        )

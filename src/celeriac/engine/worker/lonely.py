@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,9 @@ from celeriac.engine.keeper.keeper import Keeper
 from celeriac.engine.keeper.ticker import ticking
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.project import Project
+from celeriac.engine.worker.pulse import pulse
 from celeriac.engine.worker.relay import relaying
+from celeriac.engine.worker.resultmover import moving_results
 
 EXIT_OK, EXIT_DEAD = 0, 3
 POOL = "beat"
@@ -31,11 +34,14 @@ def run_lonely(project: Project, announce: Callable[[WorkerOptions, WorkerInfo],
     )  # fmt: skip
     project.started("keeper")
 
+    slots, joined = local_slot(), threading.Event()
+
     def hear(message: dict[str, Any]) -> None:
         if "joined" in message:
+            joined.set()
             announce(options, info)
 
-    keeper = Keeper(project.connect(), info, options, local_slot(), None, SystemClock(), hear, project.follow_failure)
+    keeper = Keeper(project.connect(), info, options, slots, None, SystemClock(), hear, project.follow_failure)
 
     def stop(number: int, frame: object) -> None:
         keeper.stopping = True
@@ -43,7 +49,16 @@ def run_lonely(project: Project, announce: Callable[[WorkerOptions, WorkerInfo],
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), stop)
-    with relaying(project, info.id), ticking(project.agenda()):
+
+    def state() -> str:
+        return "stopping" if keeper.stopping else "ready" if joined.is_set() else "starting"
+
+    with (
+        pulse(options.name, slots.last_beat, state),
+        relaying(project, info.id),
+        moving_results(project, info.id),
+        ticking(project.agenda()),
+    ):
         keeper.run(joined=False)
     project.leaving("keeper")
     return EXIT_DEAD if keeper.dead else EXIT_OK

@@ -32,7 +32,7 @@ class Pacer:
             return
         self._refreshed = now
         self._apart = {name: apart for name, task in self._registry.items() if (apart := task.apart) > 0}
-        self._limited = self._broker.paced() | self._apart.keys()
+        self._limited = frozenset(self._broker.paced().keys() | self._apart.keys())
 
     def admit(self, jobs: Sequence[Job]) -> Sequence[Job]:
         """Return the claimed jobs that may begin. The others were scheduled for their turns, and are not ours any more."""

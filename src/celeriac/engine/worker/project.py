@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from celeriac.engine.attempt.runner import AttemptRunner
+from celeriac.engine.brokers.resultstore import ResultStore
 from celeriac.engine.job import Job
 from celeriac.engine.keeper.ticker import Agenda
 from celeriac.engine.options import WorkerOptions
@@ -31,6 +32,9 @@ class Project(Protocol):
 
     def connect(self) -> Any:
         """Return a new broker and store for one thread of this process, not opened yet."""
+
+    def results(self) -> ResultStore | None:
+        """Return the store that ended jobs move to, for one thread, not opened yet; None where they stay at the broker."""
 
     def outbox(self) -> Outbox | None:
         """Return a new outbox for one thread; None where jobs need none, since the broker is the callers' database."""

@@ -22,9 +22,12 @@ from celeriac.engine.keeper.keeper import Keeper
 from celeriac.engine.keeper.ticker import ticking
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.child import Child
+from celeriac.engine.worker.conveying import conveying
 from celeriac.engine.worker.herald import Herald, HeraldThread
 from celeriac.engine.worker.project import Project
+from celeriac.engine.worker.pulse import pulse
 from celeriac.engine.worker.relay import relaying
+from celeriac.engine.worker.resultmover import moving_results
 
 EXIT_OK, EXIT_COLD, EXIT_DEAD = 0, 2, 3
 
@@ -69,7 +72,13 @@ class Solo:
         self.child.poke()
 
     def _keep(self) -> None:
-        with relaying(self.project, self.info.id), ticking(self.project.agenda()):
+        id = self.info.id
+        with (
+            conveying(self.project),
+            relaying(self.project, id),
+            moving_results(self.project, id),
+            ticking(self.project.agenda()),
+        ):
             self.keeper.run(joined=False)
 
     def _hear_keeper(self, message: dict[str, Any]) -> None:
@@ -100,8 +109,12 @@ def run_solo(project: Project, announce: Callable[[WorkerOptions, WorkerInfo], N
         announce(project.options, solo.info)
         herald.start()
 
+    def state() -> str:
+        return "stopping" if stops else "ready" if solo.joined.is_set() else "starting"
+
     _catch(stop)
-    alive = solo.run(ready)
+    with pulse(project.options.name, solo.slots.last_beat, state):
+        alive = solo.run(ready)
     project.leaving("child")
     herald.stop()
     return EXIT_OK if alive else EXIT_DEAD

@@ -26,19 +26,22 @@ from __future__ import annotations
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{suite}" for suite in ("push", "claim", "settle", "timing", "broker")),
-    *(f"{__name__}.{suite}" for suite in ("record", "attempts", "search", "wait", "forget", "store")),
-    *(f"{__name__}.{suite}" for suite in ("control", "fencing", "leader", "machine", "notifier", "rates", "rescue")),
+    *(f"{__name__}.{suite}" for suite in ("push", "claim", "settle", "timing", "broker", "exchange")),
+    *(f"{__name__}.{suite}" for suite in ("record", "attempts", "search", "snapshot", "wait", "forget", "store", "results")),
+    *(f"{__name__}.{suite}" for suite in ("control", "fencing", "leader", "machine", "notifier", "rates")),
+    *(f"{__name__}.{suite}" for suite in ("deaths", "atmostonce", "verdicts", "leases", "handback", "rescue")),
     f"{__name__}.scenario",
 )
 
 from celeriac.testing.conformance.broker import BrokerSuite  # noqa: E402 - asserts are rewritten only in what is imported later
 from celeriac.testing.conformance.control import ControlSuite  # noqa: E402 - as above
+from celeriac.testing.conformance.exchange import ExchangeSuite  # noqa: E402 - as above
 from celeriac.testing.conformance.fencing import FencingSuite  # noqa: E402 - as above
 from celeriac.testing.conformance.leader import LeaderSuite  # noqa: E402 - as above
 from celeriac.testing.conformance.notifier import NotifierSuite  # noqa: E402 - as above
 from celeriac.testing.conformance.rates import RateSuite  # noqa: E402 - as above
 from celeriac.testing.conformance.rescue import RescueSuite  # noqa: E402 - as above
+from celeriac.testing.conformance.results import ResultSuite  # noqa: E402 - as above
 from celeriac.testing.conformance.scenario import Engine  # noqa: E402 - as above
 from celeriac.testing.conformance.store import StoreSuite  # noqa: E402 - as above
 
@@ -46,10 +49,12 @@ __all__ = [
     "BrokerSuite",
     "ControlSuite",
     "Engine",
+    "ExchangeSuite",
     "FencingSuite",
     "LeaderSuite",
     "NotifierSuite",
     "RateSuite",
     "RescueSuite",
+    "ResultSuite",
     "StoreSuite",
 ]

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from celeriac.engine.brokers.base import Cancel, Pause, Purge, Resume, Unpark
+from celeriac.engine.brokers.base import Cancel, Pause, Purge, Resume, RunNow, Unpark
 from celeriac.engine.job import Job, State
 from celeriac.testing.conformance.scenario import (
     Engine,
@@ -273,5 +273,27 @@ class PurgeSuite:
         claim_one(broker, a_child(broker))
 
 
-class ControlSuite(CancelSuite, PauseSuite, PurgeSuite):
+class RunNowSuite:
+    """Letting scheduled jobs wait before their time."""
+
+    def test_a_scheduled_job_runs_now(self, broker: Engine) -> None:
+        job, other = a_scheduled_job(3_600), a_scheduled_job(3_600)
+        broker.push([job, other])
+        assert broker.control(RunNow(ids=(job.id, "no-such-job"))) == 1
+        assert state_of(broker, job) is State.WAITING
+        assert ids(broker.claim(["default"], 10, a_child(broker))) == [job.id]
+        assert state_of(broker, other) is State.SCHEDULED
+        assert broker.control(RunNow(ids=(job.id,))) == 0
+
+    def test_only_a_scheduled_job_is_made_to_run_now(self, broker: Engine) -> None:
+        broker.push(some_jobs(2))
+        running = claim_one(broker, a_child(broker))
+        parked = parked_job(broker)
+        waiting = broker.find({"state": State.WAITING}, 1)[0]
+        assert broker.control(RunNow(ids=(running.id, parked.id, waiting.id))) == 0
+        assert [state_of(broker, job) for job in (running, parked)] == [State.RUNNING, State.PARKED]
+        assert len(broker.claim(["default"], 10, a_child(broker))) == 1
+
+
+class ControlSuite(CancelSuite, PauseSuite, PurgeSuite, RunNowSuite):
     """Commands."""

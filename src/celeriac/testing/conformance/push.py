@@ -93,6 +93,24 @@ class PushSuite:
             actor.finish()
         assert sorted(drain(broker, a_child(broker), "default", 7)) == sorted(ids(jobs))
 
+    @pytest.mark.parametrize("many", [1, 3])
+    def test_a_job_that_was_tried_at_another_broker_goes_on_counting(self, broker: Engine, many: int) -> None:
+        tried, child = a_job(attempts=2), a_child(broker)
+        broker.push([*some_jobs(many - 1), tried])
+        assert known(broker, tried.id).attempts == 2
+        claimed = {job.id: job for job in broker.claim(["default"], 10, child)}
+        assert sorted(job.attempts for job in claimed.values()) == [0] * (many - 1) + [2]
+        broker.settle([an_outcome(claimed[tried.id])])
+        assert known(broker, tried.id).attempts == 3
+
+    def test_a_scheduled_job_that_was_tried_at_another_broker_goes_on_counting(self, broker: Engine) -> None:
+        if not broker.capabilities.delay:
+            pytest.skip("this broker has no delays")
+        job = a_scheduled_job(-1, attempts=2)
+        broker.push([job])
+        broker.promote(10)
+        assert claim_one(broker, a_child(broker)).attempts == 2
+
     def test_a_pushed_job_is_not_tied_to_the_object_that_was_pushed(self, broker: Engine) -> None:
         job = a_job(headers={"colour": "red"})
         broker.push([job])

@@ -138,9 +138,9 @@ class RateSuite:
 
     def test_a_rate_set_at_run_time_wins_until_it_is_taken_back(self, broker: Engine) -> None:
         child = a_child(broker)
-        assert broker.paced() == set()
+        assert broker.paced() == {}
         broker.control(Pace(LIMITED, 3_600.0))
-        assert broker.paced() == {LIMITED}
+        assert broker.paced() == {LIMITED: 3_600.0}
         broker.push(some_jobs(2, task=LIMITED))
         assert len(broker.admit(broker.claim([QUEUE], 2, child), {})) == 1
         assert broker.control(Pace(LIMITED, 0.0)) == 1, "what was put off waits again"
@@ -149,7 +149,7 @@ class RateSuite:
         assert len(claimed) == 3
         assert broker.admit(claimed, HOURLY) == {job.token for job in claimed}
         broker.control(Pace(LIMITED, None))
-        assert broker.paced() == set()
+        assert broker.paced() == {}
         broker.push(some_jobs(2, task=LIMITED))
         assert len(broker.admit(broker.claim([QUEUE], 10, child), HOURLY)) == 1
 

@@ -53,13 +53,15 @@ class RecordSuite:
         assert (record.attempts, record.started is None, record.finished is None) == (1, False, False)
         assert broker.claim([job.queue], 5, a_child(broker)) == []
         assert broker.attempts(job.id) == []
-        assert [found.id for found in broker.find({"parent": "parent-id"}, 5)] == [job.id]
+        if broker.capabilities.inspect:
+            assert ids(broker.find({"parent": "parent-id"}, 5)) == [job.id]
 
     def test_a_remembered_failure_keeps_its_attempt(self, broker: Engine) -> None:
         job = a_job()
         broker.remember(job, an_outcome(job, State.FAILED, failure=a_failure("no string left"), result=b"{}"))
         assert [attempt.failure.message for attempt in broker.attempts(job.id) if attempt.failure] == ["no string left"]
-        assert ids(broker.find({"state": State.FAILED}, 5)) == [job.id]
+        if broker.capabilities.inspect:
+            assert ids(broker.find({"state": State.FAILED}, 5)) == [job.id]
 
     def test_what_was_enqueued_is_not_overwritten_by_remembering(self, broker: Engine) -> None:
         job = a_job()

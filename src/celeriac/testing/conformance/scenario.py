@@ -87,6 +87,19 @@ def ids(jobs: Sequence[Job]) -> list[str]:
     return [job.id for job in jobs]
 
 
+def claim_some(broker: Engine, number: int, child: str) -> list[Job]:
+    """Push ``number`` jobs and claim them all."""
+    broker.push(some_jobs(number))
+    jobs = broker.claim(["default"], number, child)
+    assert len(jobs) == number
+    return jobs
+
+
+def charges_of(broker: Engine, job: Job) -> int:
+    """Return how many deaths the job is charged for."""
+    return known(broker, job.id).charges
+
+
 def an_outcome(job: Job, state: State = State.SUCCEEDED, **fields: Any) -> Outcome:
     """Return what an attempt of a claimed job ended in, a moment ago."""
     now = time.time()

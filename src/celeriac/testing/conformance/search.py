@@ -10,6 +10,7 @@ import pytest
 
 from celeriac.engine.job import Job, State
 from celeriac.testing.conformance.scenario import (
+    LONG,
     QUEUE,
     RUN_OUT,
     Engine,
@@ -22,6 +23,19 @@ from celeriac.testing.conformance.scenario import (
     known,
     some_jobs,
 )
+
+
+def searched(broker: Engine, where: dict[str, Any], limit: int, depth: int, text: str) -> list[Job]:
+    """Return what all parts of a search find."""
+    found: list[Job] = []
+    before: int | None = None
+    for _part in range(50):
+        part = broker.search(where, limit, before, depth, text)
+        found += part.jobs
+        before = part.before
+        if before is None:
+            return found
+    raise AssertionError("the search comes to no end")
 
 
 class SearchSuite:
@@ -96,6 +110,56 @@ class SearchSuite:
         for found in broker.find({}, 100):
             assert found == known(broker, found.id)
 
+    @pytest.mark.parametrize(
+        ("where", "text", "found"),
+        [
+            ({}, "", [5, 4, 3, 2, 1, 0]),
+            ({"queue": "a"}, "", [4, 2, 0]),
+            ({"state": State.WAITING, "task": "ship"}, "", [3, 2]),
+            ({"state": State.RUNNING}, "", [1]),
+            ({"state": State.RUNNING, "task": "ship"}, "", []),
+            ({"state": State.SCHEDULED}, "", [4]),
+            ({"state": State.SUCCEEDED}, "", [5]),
+            ({"state": State.FAILED}, "", []),
+            ({}, "hip", [4, 3, 2]),
+            ({"queue": "a"}, "hip", [4, 2]),
+            ({}, "' or 1=1 --", []),
+            ({}, "100%", []),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("depth", [2, 100])
+    def test_a_search_goes_through_everything_once_part_by_part(
+        self, broker: Engine, jobs: list[Job], where: dict[str, Any], text: str, found: list[int], depth: int
+    ) -> None:
+        assert [job.id for job in searched(broker, where, 2, depth, text)] == [jobs[index].id for index in found]
+
+    def test_a_search_finds_ids_by_their_beginning_and_arguments_by_any_part(self, broker: Engine) -> None:
+        first = a_job("abc-1", payload='[["Küche 7"],{"b":2},{}]'.encode())
+        broker.push([first, a_job("xabc-2"), a_job("abd-3")])
+        for text, expected in (("abc", ["abc-1"]), ("ab", ["abd-3", "abc-1"]), ("Küche", ["abc-1"]), ('"b":2', ["abc-1"])):
+            assert [job.id for job in searched(broker, {}, 10, 100, text)] == expected
+
+    def test_a_search_looks_no_deeper_than_it_is_told_and_says_how_far_it_came(self, broker: Engine) -> None:
+        jobs = [a_job(task="rare"), *some_jobs(9)]
+        broker.push(jobs)
+        part = broker.search({"task": "rare"}, 5, None, 4)
+        oldest = known(broker, jobs[6].id)
+        assert (part.jobs, part.before, part.reached) == ([], oldest.number, oldest.created)
+        end = broker.search({"task": "rare"}, 5, known(broker, jobs[3].id).number, 4)
+        assert (ids(end.jobs), end.before) == ([jobs[0].id], None)
+
+    def test_a_search_finds_troubles_by_their_states(self, broker: Engine) -> None:
+        child = a_child(broker)
+        broker.push(some_jobs(6))
+        states = [State.FAILED, State.SUCCEEDED, State.FAILED, State.PARKED, State.FAILED]
+        taken = broker.claim([QUEUE], 5, child)
+        broker.settle([an_outcome(job, state) for job, state in zip(taken, states, strict=True)])
+        failed = searched(broker, {"state": State.FAILED}, 2, 100, "")
+        assert ids(failed) == [taken[4].id, taken[2].id, taken[0].id]
+        assert [job.id for job in searched(broker, {"state": State.PARKED, "queue": QUEUE}, 2, 100, "")] == [taken[3].id]
+        assert failed[0] == known(broker, taken[4].id)
+
     def test_counts_equal_a_recount(self, broker: Engine, jobs: list[Job]) -> None:
         child = a_child(broker)
         broker.push(some_jobs(4, queue="küche"))
@@ -119,3 +183,4 @@ class SearchSuite:
         assert (info.id, info.name, info.host, info.pid) == (living, "fig@tree", "tree", 4711)
         assert (info.pool, info.concurrency, info.queues) == ("prefork", 2, [QUEUE])
         assert info.started == pytest.approx(time.time(), abs=60.0)
+        assert info.lease == pytest.approx(time.time() + LONG, abs=60.0)
