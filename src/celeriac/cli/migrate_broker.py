@@ -35,13 +35,16 @@ def run_migrate_broker(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from celeriac.cli.project import find_app, set_up_django  # loads Django
+    from celeriac.current import current_app
     from celeriac.moving import Move
+    from celeriac.queues import declared_queues
 
     if options.app:
         find_app(options.app)
     set_up_django()
+    queues = declared_queues(current_app())
     with _progress() as (begin, advance):
-        move = Move(options.source, options.target, advance)
+        move = Move(options.source, options.target, advance, queues)
         try:
             return _move(move, begin)
         finally:
@@ -59,8 +62,6 @@ def _move(move: Move, begin: Callable[[int], None]) -> int:
     _say(_("before  from {source}, to {target}").format(source=before[0], target=before[1]))
     _say(_("moved   {moved}").format(moved=moved))
     _say(_("after   from {source}, to {target}").format(source=after[0], target=after[1]))
-    if move.tried:
-        _say(_("{tried} of them had been tried before; their attempts are counted anew.").format(tried=move.tried))
     left = move.left()
     if left:
         _say(_("{left} jobs are still held by a worker that was killed. Run this again in 15 s.").format(left=left))

@@ -10,10 +10,23 @@ from typing import Any, NoReturn
 
 from celeriac.cli.as_celery import install_options
 from celeriac.cli.beat import beat_options
+from celeriac.cli.celery_calls import call_options, purge_options, report_options, result_options
 from celeriac.cli.celery_commands import INSTEAD
 from celeriac.cli.celery_flags import add_celery_flags
+from celeriac.cli.completion import completion_options
+from celeriac.cli.doctor import doctor_options
+from celeriac.cli.health import health_options
+from celeriac.cli.inspecting import control_options, inspect_options
+from celeriac.cli.jobs import jobs_options
 from celeriac.cli.migrate import migrate_options
 from celeriac.cli.migrate_broker import migrate_broker_options
+from celeriac.cli.prune import prune_options
+from celeriac.cli.queues import queues_options
+from celeriac.cli.run import run_options
+from celeriac.cli.status import status_options
+from celeriac.cli.tasks import tasks_options
+from celeriac.cli.top import top_options
+from celeriac.cli.workers import workers_options
 from celeriac.engine.errors import did_you_mean
 from celeriac.engine.options import DEFAULT_POOL, POOLS
 from celeriac.engine.translation import gettext as _
@@ -159,11 +172,33 @@ def build(program: str) -> Parser:
     demo = commands.add_parser("demo", help=_("show a small site and its jobs at work, with a database of its own"))
     demo.add_argument("--once", action="store_true", help=_("end after one visit; exit status 0 when every job succeeded"))
     demo.add_argument("--svg", type=Path, metavar="FILE", help=_("also write what was printed to this file, as a picture"))
+    add_project_commands(commands)
     migrate_options(commands.add_parser("migrate", help=_("coming from Celery: migrate check")))
     migrate_broker_options(commands.add_parser("migrate-broker", help=_("move what waits in one broker to another")))
     beat_options(commands.add_parser("beat", help=_("fire periodic tasks without running jobs (every worker fires them too)")))
     install_options(commands.add_parser("install-as-celery", help=_("also answer to the command 'celery'")))
     return parser
+
+
+def add_project_commands(commands: Any) -> None:
+    """Add the commands that look at a project's jobs, and those that Celery calls the same."""
+    status_options(commands.add_parser("status", help=_("one screen: workers, queues, rates, the oldest job, failures")))
+    top_options(commands.add_parser("top", help=_("the same again and again, with what runs")))
+    jobs_options(commands.add_parser("jobs", help=_("list, show, retry, cancel and delete jobs")))
+    run_options(commands.add_parser("run", help=_("enqueue one job, wait for it, print its result")))
+    tasks_options(commands.add_parser("tasks", help=_("list the project's tasks")))
+    queues_options(commands.add_parser("queues", help=_("list, pause, resume and purge queues")))
+    workers_options(commands.add_parser("workers", help=_("list the living workers")))
+    doctor_options(commands.add_parser("doctor", help=_("look for what is wrong; each finding says how to mend it")))
+    health_options(commands.add_parser("health", help=_("is the worker of this machine alive? A cheap probe for containers")))
+    prune_options(commands.add_parser("prune", help=_("delete the records of ended jobs that are past their age")))
+    completion_options(commands.add_parser("completion", help=_("print what bash, zsh or fish complete commands by")))
+    inspect_options(commands.add_parser("inspect", help=_("as in Celery: what each worker runs and is")))
+    control_options(commands.add_parser("control", help=_("as in Celery: revoke, terminate, rate_limit")))
+    call_options(commands.add_parser("call", help=_("as in Celery: enqueue a job, print its id")))
+    result_options(commands.add_parser("result", help=_("as in Celery: print the result of a job")))
+    purge_options(commands.add_parser("purge", help=_("as in Celery: cancel everything that waits")))
+    report_options(commands.add_parser("report", help=_("as in Celery: the versions, for a report of a problem")))
 
 
 def worker_options(parser: argparse.ArgumentParser) -> None:
@@ -201,7 +236,18 @@ def parse(arguments: Sequence[str] | None, program: str) -> argparse.Namespace:
     parser = build(program)
     parser.given = sys.argv[1:] if arguments is None else list(arguments)
     options, left = parser.parse_known_args(parser.given)
+    left = _take_words(options, left)
     if left:
         parser.error(_("unrecognized arguments: {words}").format(words=" ".join(left)))
     options.app = getattr(options, "app_after", None) or options.app
     return options
+
+
+def _take_words(options: argparse.Namespace, left: list[str]) -> list[str]:
+    """Give a command the words that stand after its options: argparse leaves them. Returns those that are nobody's."""
+    for name in ("arguments", "ids"):
+        given = getattr(options, name, None)
+        if given is not None and not any(word.startswith("-") for word in left):
+            setattr(options, name, [*given, *left])
+            return []
+    return left

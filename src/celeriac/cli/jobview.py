@@ -1,0 +1,121 @@
+"""One job, shown whole: what it was asked to do, what became of each attempt, what it left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from celeriac.cli.durations import iso, moment, span
+from celeriac.cli.tables import clean, clean_lines, say
+from celeriac.engine.codec import decode_failure, decode_payload, decode_result
+from celeriac.engine.encryption import arguments_of, is_encrypted, result_of
+from celeriac.engine.errors import UnreadablePayload
+from celeriac.engine.job import Job, State
+from celeriac.engine.outcome import Attempt
+from celeriac.engine.translation import gettext as _
+
+if TYPE_CHECKING:
+    from celeriac.app import Celery
+
+RELATIVES = 100
+ENCRYPTED = "(encrypted; --reveal shows it)"
+
+
+def job_json(app: Celery, job: Job, whole: bool = False, reveal: bool = False) -> dict[str, Any]:
+    """Return a job for programs; ``whole`` with arguments, attempts and result."""
+    fields: dict[str, Any] = {
+        "id": job.id, "state": job.state.value, "task": job.task, "queue": job.queue, "priority": job.priority,
+        "attempts": job.attempts, "created": iso(job.created), "run_at": iso(job.run_at), "started": iso(job.started),
+        "finished": iso(job.finished), "expires": iso(job.expires), "worker": worker_name(app, job), "parent": job.parent,
+        "root": job.root, "schedule": job.schedule, "progress": job.progress,
+    }  # fmt: skip
+    if whole:
+        args, kwargs = _arguments(app, job, reveal)
+        fields |= {"args": args, "kwargs": kwargs, "headers": job.headers, "metadata": job.metadata}
+        fields |= {
+            "result": _result(app, job, reveal),
+            "history": [_attempt_json(each) for each in app.broker().attempts(job.id)],
+        }
+        fields |= relatives(app, job)
+    return fields
+
+
+def _attempt_json(attempt: Attempt) -> dict[str, Any]:
+    failure = attempt.failure
+    return {
+        "attempt": attempt.index, "state": attempt.state.value, "started": iso(attempt.started),
+        "finished": iso(attempt.finished), "worker": attempt.worker, "log": attempt.log,
+        "error": failure and f"{failure.type}: {failure.message}", "traceback": failure and failure.traceback,
+    }  # fmt: skip
+
+
+def worker_name(app: Celery, job: Job) -> str | None:
+    """Return the name of the worker of a job: while one runs, the store knows the worker's id only."""
+    if job.state is not State.RUNNING or job.worker is None:
+        return job.worker
+    return next((worker.name for worker in app.broker().workers() if worker.id == job.worker), job.worker)
+
+
+def relatives(app: Celery, job: Job) -> dict[str, Any]:
+    """Return the jobs that this one enqueued, the retry of it by hand, and what it is a retry of."""
+    from celeriac.jobs import RETRY_OF, retried_as
+
+    family: list[Job] = app.broker().find({"root": job.root or job.id}, RELATIVES)
+    children = [each.id for each in reversed(family) if each.parent == job.id and RETRY_OF not in (each.metadata or {})]
+    again = retried_as(job)
+    return {
+        "children": children,
+        "retry_of": (job.metadata or {}).get(RETRY_OF),
+        "retried_as": again if app.broker().get(again) is not None else None,
+    }
+
+
+def _arguments(app: Celery, job: Job, reveal: bool) -> tuple[Any, Any]:
+    if is_encrypted(job.payload) and not reveal:
+        return ENCRYPTED, ENCRYPTED
+    try:
+        return (arguments_of(job, app.cipher) if reveal else decode_payload(job.payload))[:2]
+    except UnreadablePayload as error:
+        return str(error), None
+
+
+def _result(app: Celery, job: Job, reveal: bool) -> Any:
+    if job.result is None:
+        return None
+    try:
+        if job.state is State.FAILED:
+            failure = decode_failure(job.result)
+            return f"{failure.type}: {failure.message}"
+        if is_encrypted(job.result) and not reveal:
+            return ENCRYPTED
+        return result_of(job, app.cipher) if reveal else decode_result(job.result)
+    except UnreadablePayload as error:
+        return str(error)
+
+
+def show_job(app: Celery, job: Job, reveal: bool) -> None:
+    """Print a job for people."""
+    fields = job_json(app, job, whole=True, reveal=reveal)
+    times = {name: moment(getattr(job, name)) for name in ("created", "run_at", "started", "finished", "expires")}
+    for name, value in {**fields, **times}.items():
+        if name != "history" and value not in (None, "-", [], {}, 0):
+            say(f"{name:<12}{clean(value if isinstance(value, str) else repr(value) if name in _REPR else value)}")
+    for attempt in app.broker().attempts(job.id):
+        _show_attempt(attempt)
+    say()
+
+
+_REPR = frozenset({"args", "kwargs", "result", "headers", "metadata", "progress"})
+
+
+def _show_attempt(attempt: Attempt) -> None:
+    took = span(attempt.finished - attempt.started) if attempt.finished and attempt.started else "-"
+    text = _("attempt {n}: {state} at {time} after {took}, on {worker}")
+    say()
+    say(text.format(
+        n=attempt.index, state=attempt.state.value, time=moment(attempt.finished), took=took, worker=clean(attempt.worker)
+    ))  # fmt: skip
+    if attempt.failure is not None:
+        say(clean_lines(attempt.failure.traceback or f"{attempt.failure.type}: {attempt.failure.message}"))
+    if attempt.log:
+        say(_("log:"))
+        say(clean_lines(attempt.log))
