@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
@@ -14,12 +15,14 @@ from django.db import connections
 from celeriac.compat.companions import REPLACEMENTS
 from celeriac.conf import Reading
 from celeriac.current import current_app
-from celeriac.engine.brokers.factory import REDIS, maker_of
+from celeriac.engine.brokers.djangocache import no_cache
+from celeriac.engine.brokers.factory import CACHE, REDIS, maker_of
 from celeriac.engine.errors import ImproperlyConfigured
 from celeriac.engine.translation import gettext as _
 from celeriac.outbox import no_database
 
 REDIS_CACHES = frozenset({"django.core.cache.backends.redis.RedisCache", "django_redis.cache.RedisCache"})
+LONELY_CACHES = frozenset({"django.core.cache.backends.locmem.LocMemCache", "django.core.cache.backends.dummy.DummyCache"})
 TRANSACTION_MODE = (
     '\n\n    "OPTIONS": {\n'
     '        "transaction_mode": "IMMEDIATE",\n'
@@ -93,11 +96,53 @@ def check_outbox(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return [Error(no_database(alias), id="celeriac.E003")]
 
 
-def check_caches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """A cache in the broker's Redis database would erase the queue: its ``clear()`` is FLUSHDB."""
+def check_results(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Results that are elsewhere are in a database or a cache of the project, and one that every process sees."""
     reading: Reading = current_app().conf.read()
-    url = reading.settings.broker_url
-    if reading.errors or url.partition(":")[0].lower() not in REDIS:
+    url = None if reading.errors else reading.settings.results
+    if url is None:
+        return []
+    if url.startswith(f"{CACHE}:"):
+        return _check_result_cache(urlsplit(url).netloc)
+    alias = urlsplit(url).netloc or "default"
+    if not url.startswith("django:") or alias in connections.databases:
+        return []
+    known = ", ".join(sorted(connections.databases))
+    text = _("CELERY_RESULT_BACKEND is {url!r}, and DATABASES has no {alias!r}. There are: {known}.")
+    return [Error(text.format(url=url, alias=alias, known=known), id="celeriac.E006")]
+
+
+def _check_result_cache(alias: str) -> list[CheckMessage]:
+    if alias not in settings.CACHES:
+        return [Error(no_cache(alias), id="celeriac.E006")]
+    backend = settings.CACHES[alias].get("BACKEND")
+    if backend not in LONELY_CACHES:
+        return []
+    text = _("Results are kept in the cache {alias!r}, which is {backend}: what a worker keeps there, no other process sees.")
+    hint = _("Name another entry of CACHES in CELERY_CACHE_BACKEND, such as one on a database, files, memcached or Redis.")
+    return [Warning(text.format(alias=alias, backend=backend), hint=hint, id="celeriac.W003")]
+
+
+def check_caches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A cache in the Redis database of the broker or the results would erase them: its ``clear()`` is FLUSHDB."""
+    reading: Reading = current_app().conf.read()
+    if reading.errors:
+        return []
+    return [
+        *_caches_in(
+            reading.settings.broker_url,
+            _("The cache {alias!r} is in the Redis database that keeps the jobs, and its clear() empties it: FLUSHDB."),
+        ),
+        *_caches_in(
+            reading.settings.results or "",
+            _("The cache {alias!r} is in the Redis database that keeps the results, and its clear() empties it: FLUSHDB."),
+        ),
+    ]
+
+
+def _caches_in(url: str, text: str) -> list[CheckMessage]:
+    """Return an error for each cache that is where this URL says."""
+    if url.partition(":")[0].lower() not in REDIS:
         return []
     try:
         from celeriac.engine.brokers.redis.address import places  # its driver only where it is used
@@ -105,9 +150,7 @@ def check_caches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return []  # whoever connects is told what to install
     return [
         Error(
-            _("The cache {alias!r} is in the Redis database that keeps the jobs, and its clear() empties it: FLUSHDB.").format(
-                alias=alias
-            ),
+            text.format(alias=alias),
             hint=_("Give CACHES[{alias!r}] another database number in its LOCATION.").format(alias=alias),
             id="celeriac.E005",
         )
@@ -152,5 +195,6 @@ def register_all() -> None:
     register(check_settings, "celeriac")
     register(check_database, "celeriac")
     register(check_outbox, "celeriac")
+    register(check_results, "celeriac")
     register(check_caches, "celeriac")
     register(check_companions, "celeriac")

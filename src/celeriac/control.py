@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from celeriac.engine.brokers.base import Cancel, Pace, Pause, Purge, Resume, Unpark
 from celeriac.engine.translation import gettext as _
 from celeriac.exceptions import NotInThisVersion
+from celeriac.inspection import Inspect
 from celeriac.rates import check_rate, seconds_apart
 
 if TYPE_CHECKING:
@@ -63,6 +64,14 @@ class Control:
         check_rate(task_name, rate_limit)
         return self._do(Pace(task_name, None if rate_limit is None else seconds_apart(rate_limit)))
 
+    def inspect(self, destination: Iterable[str] | None = None, timeout: float = 1.0, **_: Any) -> Inspect:
+        """Return what answers questions about the living workers, or about those named. ``timeout`` changes nothing."""
+        return Inspect(self._app, destination)
+
+    def ping(self, destination: Iterable[str] | None = None, timeout: float = 1.0, **_: Any) -> list[dict[str, Any]]:
+        """Return an answer of each living worker: ``[{"celeriac@tree": {"ok": "pong"}}]``."""
+        return [{name: reply} for name, reply in (self.inspect(destination).ping() or {}).items()]
+
     def _do(self, command: Any) -> int:
         changed: int = self._app.broker().control(command)
         return changed
@@ -72,7 +81,7 @@ class Control:
             raise AttributeError(name)
         raise NotInThisVersion(
             _(
-                "app.control.{name} is not in this version; there are revoke, terminate, purge, pause, resume, unpark"
-                " and rate_limit."
+                "app.control.{name} is not in this version; there are revoke, terminate, purge, pause, resume, unpark,"
+                " rate_limit, inspect and ping."
             ).format(name=name)
         )

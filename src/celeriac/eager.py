@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +25,22 @@ MOST_ATTEMPTS = 1000
 """A task that is always retried would never return to its caller."""
 
 
-def run_eagerly(app: Celery, job: Job, propagate: bool) -> EagerResult[Any]:
+def run_eagerly(
+    app: Celery, job: Job, propagate: bool, told: Callable[[Outcome], object] = lambda outcome: None
+) -> EagerResult[Any]:
     """Run a job that was never enqueued, retries and linked callbacks included, without any delay between them.
 
-    Raises what the task raised, with ``propagate``.
+    Raises what the task raised, with ``propagate``. ``told`` hears what each attempt ended in.
     """
     runner = app.runner(is_eager=True, transactions=partial(eager_transaction, app.settings.broker_url))
     attempt = attempt_here(runner, job)
     while attempt.state is State.SCHEDULED and job.attempts < MOST_ATTEMPTS:
-        job = _again(job, runner.outcome(attempt))
+        outcome = runner.outcome(attempt)
+        told(outcome)
+        job = _again(job, outcome)
         attempt = attempt_here(runner, job)
     outcome = runner.outcome(attempt)
+    told(outcome)
     if _is_remembered(attempt):
         app.broker().remember(job, outcome)
     for follow_up in outcome.follow_ups:

@@ -100,6 +100,10 @@ class DuplicateNodenameWarning(CeleryWarning):
     """Two workers have one name."""
 
 
+class ResultsDisabled(CeleriacError, NotImplementedError):
+    """A value was asked for, and the project keeps none: its result backend is ``disabled``."""
+
+
 class NotInThisVersion(CeleriacError, NotImplementedError):
     """A part of Celery that this version does not have yet."""
 
@@ -132,6 +136,7 @@ __all__ = [
     "QueueNotFound",
     "Reject",
     "ResultNotEncodable",
+    "ResultsDisabled",
     "Retry",
     "SchemaMissing",
     "SecurityError",

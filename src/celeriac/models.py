@@ -69,6 +69,13 @@ class Job(models.Model):
         db_table = "celeriac_job"
         verbose_name = _("job")
         verbose_name_plural = _("jobs")
+        default_permissions = ("view", "delete")
+        permissions: ClassVar = [
+            ("retry_job", "Can retry jobs"),
+            ("cancel_job", "Can cancel jobs"),
+            ("run_job", "Can run scheduled jobs now"),
+            ("reveal_job", "Can see hidden arguments and results of jobs"),
+        ]
         constraints: ClassVar = [
             # Not unique=True, which makes PostgreSQL keep a second index for LIKE.
             models.UniqueConstraint(fields=["id"], name="celeriac_job_id"),
@@ -145,6 +152,9 @@ class Worker(models.Model):
 
     class Meta:
         db_table = "celeriac_worker"
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+        default_permissions = ("view",)
 
     def __str__(self) -> str:
         return self.name
@@ -198,6 +208,10 @@ class Queue(models.Model):
 
     class Meta:
         db_table = "celeriac_queue"
+        verbose_name = _("queue")
+        verbose_name_plural = _("queues")
+        default_permissions = ("view",)
+        permissions: ClassVar = [("pause_queue", "Can pause and resume queues"), ("purge_queue", "Can purge queues")]
 
     def __str__(self) -> str:
         return self.name
@@ -246,7 +260,7 @@ class PeriodicTask(models.Model):
 
     ``kind`` and ``fields`` are the schedule's (``celeriac.schedules.from_dict``). ``declaration`` is what the code said last of
     an entry that comes from it; what a column says otherwise, somebody changed, and it stays changed (``overrides``). The last
-    seven columns belong to the ticker, and ``save`` leaves them alone: a form that was opened before a tick repeats none.
+    eight columns belong to the ticker, and ``save`` leaves them alone: a form that was opened before a tick repeats none.
     """
 
     class Origin(models.TextChoices):
@@ -295,18 +309,21 @@ class PeriodicTask(models.Model):
     last_run = models.DateTimeField(null=True, blank=True)
     last_job = models.CharField(max_length=MAX_ID, null=True, blank=True)
     total_run_count = models.BigIntegerField(db_default=0)
+    # The ids of its last jobs, the latest last: whichever broker has them, no index is needed to find them.
+    recent = models.JSONField(default=list, blank=True)
     problem = models.TextField(default="", blank=True)
 
     PLANNED: ClassVar = (
         "kind", "fields", "time_zone", "task", "args", "kwargs", "start", "end", "one_off", "enabled", "retired",
     )  # fmt: skip
     """A change of these has it planned anew."""
-    OF_TICKER: ClassVar = frozenset({"next_run", "held", "last_run", "last_job", "total_run_count", "problem"})
+    OF_TICKER: ClassVar = frozenset({"next_run", "held", "last_run", "last_job", "total_run_count", "recent", "problem"})
 
     class Meta:
         db_table = "celeriac_periodic"
         verbose_name = _("periodic task")
         verbose_name_plural = _("periodic tasks")
+        permissions: ClassVar = [("run_periodictask", _("Can run periodic tasks at once"))]
         indexes: ClassVar = [models.Index(fields=["enabled", "next_run"], name="celeriac_periodic_due")]
 
     def __str__(self) -> str:

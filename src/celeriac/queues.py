@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from celeriac.conf.backends import queues_of_backends
 from celeriac.conf.reading import django_settings
 from celeriac.engine.errors import CeleriacError, did_you_mean
 from celeriac.engine.request import running_request
@@ -21,12 +22,12 @@ logger = logging.getLogger("celeriac.queues")
 
 
 def declared_queues(app: Celery) -> list[str]:
-    """Return every queue the project names: the default one, ``task_queues``, the tasks', the routes', the schedule's."""
+    """Return every queue the project names: the default, ``task_queues``, of tasks, routes, the schedule and ``TASKS``."""
     settings = app.settings
     of_tasks = [queue for task in app.registry.values() if (queue := getattr(task, "queue", None))]
     options = [entry.get("options") or {} for entry in settings.beat_schedule.values() if isinstance(entry, Mapping)]
     scheduled = [queue for option in options if (queue := option.get("queue"))]
-    named = [settings.default_queue, *settings.queues, *of_tasks, *app.router.queues, *scheduled]
+    named = [settings.default_queue, *settings.queues, *of_tasks, *app.router.queues, *scheduled, *queues_of_backends()]
     return list(dict.fromkeys(getattr(queue, "name", queue) for queue in named))
 
 

@@ -8,8 +8,10 @@ import sys
 import time
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
+from django.conf import settings as django_settings
 from django.core import checks
 from django.db import connections, reset_queries
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -24,11 +26,13 @@ from celeriac.cli.project import find_app, set_up_django
 from celeriac.cli.worker import Flags
 from celeriac.cli.workerlog import set_up_logging
 from celeriac.conf import Settings
+from celeriac.conf.backends import backends
 from celeriac.conf.brokers import without_password
 from celeriac.current import current_app
 from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.brokers.base import Unpark
-from celeriac.engine.brokers.factory import connect
+from celeriac.engine.brokers.factory import CACHE, connect_broker, connect_results
+from celeriac.engine.brokers.resultstore import ResultStore
 from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, SchemaMissing, did_you_mean
 from celeriac.engine.job import Job, State
 from celeriac.engine.options import COROUTINES, HAS_FORK, WorkerOptions
@@ -43,7 +47,6 @@ from celeriac.workersignals import WorkerSignals
 
 logger = logging.getLogger("celeriac.worker")
 
-DAY = 86_400.0
 KEEP_CONNECTION = 30.0
 """Seconds for which a connection that Django would close at once (CONN_MAX_AGE = 0) is kept for the next jobs."""
 OTHER_POOLS = {"eventlet": "asyncio", "gevent": "asyncio", "processes": "prefork"}
@@ -59,10 +62,14 @@ class DjangoProject:
         self._told = told or WorkerSignals(app, options.name)
 
     def connect(self) -> Any:
-        return connect(self.options.broker).clone()
+        return connect_broker(self.options.broker).clone()
+
+    def results(self) -> ResultStore | None:
+        store = connect_results(self.options.results)
+        return None if store is None else store.clone()
 
     def outbox(self) -> Outbox | None:
-        return outbox_of(self.app.settings, self.connect())
+        return outbox_of(self.app.settings, self.connect(), self.results())
 
     def agenda(self) -> Agenda | None:
         return agenda_of(self.app, self.connect())
@@ -119,16 +126,26 @@ def load_project(flags: Flags) -> DjangoProject:
     told = WorkerSignals(app, node_name(flags.hostname))
     told.starting(msgspec.to_builtins(flags))
     app.discover()
+    register_django_tasks()
     app.finalize()
     settings = app.conf.settings
     set_up_logging(settings, flags)
     run_checks(app)
     options = options_for(app, settings, flags)
     look_at_broker(app, options)
+    look_at_results(options)
     told.loaded(options)
     options.herald = told.has_listeners()
     connections.close_all()
     return DjangoProject(app, options, told)
+
+
+def register_django_tasks() -> None:
+    """Register the tasks of Django that another backend made: ``using(backend=...)`` gives them to Celeriac's."""
+    if backends():
+        from celeriac.backend.runnable import register_declared  # reason: there is nothing to import without Django's tasks
+
+        register_declared()
 
 
 # -- checking and options -----------------------------------------------------------------------------------------------------
@@ -159,16 +176,17 @@ def options_for(app: Celery, settings: Settings, flags: Flags) -> WorkerOptions:
         coroutines=many if pool == "asyncio" else COROUTINES,
         queues=queues_for(app, settings, flags),
         broker=settings.broker_url,
+        results=settings.results,
         tasks=sorted(name for name in app.registry if not name.startswith("celery.")),
         max_tasks_per_child=flags.max_tasks_per_child or settings.max_tasks_per_child,
         max_memory_per_child=flags.max_memory_per_child or settings.max_memory_per_child,
         lease=settings.lease,
         renew_every=settings.renew_every,
         poison_limit=settings.poison_limit,
-        keep=ages(settings),
+        keep=settings.ages,
         max_log_bytes=settings.max_log_bytes,
         language=language(),
-        summary=[_("  broker  {broker}").format(broker=describe_broker(settings.broker_url))],
+        summary=places(settings),
     )
 
 
@@ -188,16 +206,6 @@ def pool_for(settings: Settings, flags: Flags) -> str:
     return pool
 
 
-def ages(settings: Settings) -> dict[str, float]:
-    """Return how long ended jobs are kept, in seconds by state. A state without an age is kept for ever."""
-    kept: dict[str, float] = {}
-    if settings.result_expires is not None:
-        kept[State.SUCCEEDED.value] = settings.result_expires
-    if settings.keep_failed is not None:
-        kept |= dict.fromkeys((State.FAILED.value, State.CANCELLED.value, State.EXPIRED.value), settings.keep_failed * DAY)
-    return kept
-
-
 def queues_for(app: Celery, settings: Settings, flags: Flags) -> list[str]:
     """Return the queues this worker serves. Without -Q, all that the project names, so that no job waits for nobody."""
     declared = declared_queues(app)
@@ -209,16 +217,35 @@ def queues_for(app: Celery, settings: Settings, flags: Flags) -> list[str]:
     return [queue for queue in flags.queues or declared if queue not in excluded]
 
 
+def places(settings: Settings) -> list[str]:
+    """Return the lines of the start-up text about where jobs are, and results where they are elsewhere."""
+    lines = [_("  broker  {broker}").format(broker=describe_broker(settings.broker_url))]
+    if settings.results is not None:
+        lines.append(_("  results {results}").format(results=describe_results(settings.results)))
+    return lines
+
+
+def describe_results(url: str) -> str:
+    """Return the result store in a few words for the start-up text."""
+    if url.startswith(f"{CACHE}:"):
+        alias = urlsplit(url).netloc
+        return _("the cache {alias!r} ({backend})").format(alias=alias, backend=django_settings.CACHES[alias]["BACKEND"])
+    if url.startswith("django:"):
+        return _("{url} ({vendor}: {where})").format(url=url, **_database(url))
+    return without_password(url)
+
+
 def describe_broker(url: str) -> str:
     """Return the broker in a few words for the start-up text."""
     if not url.startswith("django://"):
         return without_password(url)
-    alias = url.removeprefix("django://").strip("/") or "default"
-    connection = connections[alias]
-    where = connection.settings_dict["NAME"]
-    return _("{url} ({vendor}: {where}; jobs commit with the caller's transaction)").format(
-        url=url, vendor=_vendor(connection), where=where
-    )
+    return _("{url} ({vendor}: {where}; jobs commit with the caller's transaction)").format(url=url, **_database(url))
+
+
+def _database(url: str) -> dict[str, str]:
+    """Return what and where the database of a URL is."""
+    connection = connections[url.removeprefix("django://").strip("/") or "default"]
+    return {"vendor": _vendor(connection), "where": str(connection.settings_dict["NAME"])}
 
 
 def _vendor(connection: BaseDatabaseWrapper) -> str:
@@ -230,7 +257,7 @@ def _vendor(connection: BaseDatabaseWrapper) -> str:
 
 def look_at_broker(app: Celery, options: WorkerOptions) -> None:
     """See that the tables are there, let parked jobs wait again, and find out who else works on this host."""
-    broker = connect(options.broker)
+    broker = connect_broker(options.broker)
     try:
         broker.open()
         resume_parked(app, broker)
@@ -242,6 +269,21 @@ def look_at_broker(app: Celery, options: WorkerOptions) -> None:
         logger.warning("%s The worker starts and waits for it.", error)
     finally:
         broker.close()
+
+
+def look_at_results(options: WorkerOptions) -> None:
+    """See that the result store answers. Raises ``SchemaMissing``; where it is away, results wait for it at the broker."""
+    results = connect_results(options.results)
+    if results is None:
+        return
+    try:
+        results.open()
+    except SchemaMissing:
+        raise
+    except BrokerUnavailable as error:
+        logger.warning("%s Results stay with their jobs until it answers.", error)
+    finally:
+        results.close()
 
 
 def resume_parked(app: Celery, broker: Any) -> None:

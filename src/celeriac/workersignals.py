@@ -24,8 +24,6 @@ OF_THE_HERALD = (
     signals.task_failure, signals.task_revoked,
 )  # fmt: skip
 """Signals that need a process of their own while the worker runs; there is one only where somebody listens."""
-OF_THE_KILLED = frozenset({"on_failure", "after_return"})
-"""Hooks of a task that are called here for a job whose child was killed over it."""
 SIGKILL = 9
 """How a child ends over one job. (Windows, where no child is killed, has no name for it.)"""
 
@@ -68,7 +66,7 @@ class WorkerSignals:
     def has_listeners(self) -> bool:
         """Return whether a herald is needed: for a receiver, or for a task's own hook."""
         tasks = self.instance.app.tasks.values()
-        return any(signal.receivers for signal in OF_THE_HERALD) or any(task.overrides & OF_THE_KILLED for task in tasks)
+        return any(signal.receivers for signal in OF_THE_HERALD) or any(task.told_when_killed for task in tasks)
 
     def tell(self, event: str, **about: Any) -> None:
         """Something becomes of the worker: what the engine's herald says."""

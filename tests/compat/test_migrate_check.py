@@ -45,7 +45,6 @@ NAMED: dict[str, list[tuple[str, str, str]]] = {
     "database_results": [
         ("unsupported", "proj/settings.py", '"django_celery_beat",'),
         ("change", "supervisord.conf", "command=celery -A proj worker"),
-        ("differs", "proj/settings.py", "CELERY_BROKER_URL ="),
         ("ignored", "proj/settings.py", '"django_celery_results",'),
         ("ignored", "proj/settings.py", "CELERY_RESULT_BACKEND ="),
         ("ignored", "proj/settings.py", "CELERY_CACHE_BACKEND ="),

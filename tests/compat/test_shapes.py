@@ -13,6 +13,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -20,11 +21,14 @@ import pytest
 from celeriac.cli.as_celery import run_install_as_celery
 from celeriac.testing.servers import free_port
 from celeriac.testing.valkey import ValkeyServer, require_valkey
+from tests.rabbitmq.conftest import rabbitmq
 
 pytestmark = pytest.mark.process
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "src"
+__all__ = ["rabbitmq"]
+
 PATIENCE = 60.0
 """Seconds after which something that must happen counts as never happening. Only a failing test waits that long."""
 SHAPES = sorted(folder.name for folder in HERE.iterdir() if (folder / "manage.py").exists())
@@ -33,14 +37,16 @@ SHAPES = sorted(folder.name for folder in HERE.iterdir() if (folder / "manage.py
 class Project:
     """A copy of one of the projects, and the processes that run in it. ``celery`` is on its PATH.
 
-    Where its settings name a Redis server, the copy names the test's own: so the address is written in tutorials, and not here.
+    Where its settings name a Redis or RabbitMQ server, the copy names the test's own: so the address is written in tutorials,
+    and not here.
     """
 
-    def __init__(self, shape: str, folder: Path, redis: str) -> None:
+    def __init__(self, shape: str, folder: Path, redis: str, amqp: str) -> None:
         self.folder = folder / shape
         shutil.copytree(HERE / shape, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
         for file in self.folder.rglob("*.py"):
-            file.write_text(re.sub(r"redis://(localhost|127\.0\.0\.1):6379", redis, file.read_text()))
+            text = re.sub(r"redis://(localhost|127\.0\.0\.1):6379", redis, file.read_text())
+            file.write_text(re.sub("amqp://guest:guest@localhost:5672//", amqp, text))
         commands = folder / "bin"
         commands.mkdir()
         # Nothing of this suite's own settings may reach it.
@@ -142,7 +148,9 @@ def redis() -> Iterator[str]:
 @pytest.fixture
 def copy(request: pytest.FixtureRequest, tmp_path: Path, redis: str) -> Iterator[Project]:
     """The project that the test names, its database never migrated."""
-    found = Project(request.param, tmp_path, redis)
+    uses_rabbitmq = request.param == "database_results"
+    amqp = request.getfixturevalue("rabbitmq").url(prefix=f"{uuid4().hex}.") if uses_rabbitmq else ""
+    found = Project(request.param, tmp_path, redis, amqp)
     yield found
     for worker in found.workers:
         worker.destroy()

@@ -4,34 +4,61 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
 from pytest_django import DjangoDbBlocker
 
 from celeriac.testing.mariadb import MariaDBServer
-from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
+from celeriac.testing.postgres import PostgresServer, require_postgres
 from tests.chaos.bench import Bench
+from tests.chaos.checker import Verdict
 from tests.chaos.database import Settings, known, mariadb_settings, postgres_settings, sqlite_settings
+from tests.chaos.engines import ENGINES, Engine
+from tests.chaos.engines.base import Unavailable
 from tests.conformance.conftest import database, mariadb
 from tests.process.smallsite import ALIAS, OPTIONS, Project
 
 __all__ = ["mariadb"]
 
 _numbers = itertools.count(1)
+SEED = 20_261_121
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """One PostgreSQL server for the process tests."""
-    if postgres_home() is None:
-        if os.environ.get("CI"):
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+    require_postgres()
     with PostgresServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def chaos_engine() -> Iterator[Callable[[str], Engine]]:
+    """Return an engine by its name, with a server of its own that tests may kill, started at its first use."""
+    with ExitStack() as running:
+
+        @cache
+        def start(name: str) -> Engine:
+            try:
+                return running.enter_context(ENGINES[name]())
+            except Unavailable as error:
+                if os.environ.get("CI"):
+                    pytest.fail(str(error))
+                pytest.skip(str(error))
+
+        yield start
+
+
+def sound(verdict: Verdict) -> None:
+    """Require that nothing went wrong. Where it did and the machine stood still for as long as a lease, that says nothing."""
+    wrong = {name: count for name, count in verdict.wrong.items() if count}
+    assert not verdict.is_red, f"{wrong}, for example {verdict.examples}"
+    if verdict.is_inconclusive:
+        pytest.skip(f"The machine stood still for {verdict.stall:g} s, as long as a lease: {wrong}")
 
 
 @contextmanager

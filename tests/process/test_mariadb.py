@@ -16,7 +16,6 @@ from celeriac.testing.mariadb import MariaDBServer
 from tests.chaos.bench import Bench
 from tests.chaos.database import mariadb_settings
 from tests.chaos.ledger import wait_for
-from tests.chaos.scenarios import RANDOM, SHORT, Stage
 from tests.process.conftest import a_bench
 
 pytestmark = [pytest.mark.process, pytest.mark.mariadb]
@@ -45,15 +44,6 @@ def test_the_job_of_a_killed_child_runs_again_and_is_charged(mariadb_bench: Benc
     assert mariadb_bench.record(job).charges == 1
     mariadb_bench.open_gate("end")
     assert mariadb_bench.ended(job).state is State.SUCCEEDED
-
-
-def test_nothing_is_lost_when_children_are_killed_under_load(
-    tmp_path: Path, mariadb: MariaDBServer, django_db_blocker: DjangoDbBlocker
-) -> None:
-    stage = Stage(engine="mariadb", pool="prefork", seed=20_261_121, folder=tmp_path, server=mariadb, name="short_child_kills")
-    with django_db_blocker.unblock():
-        verdict = RANDOM["child-kills"](stage, SHORT)
-    assert not verdict.is_red, verdict
 
 
 @pytest.fixture

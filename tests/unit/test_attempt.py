@@ -557,6 +557,19 @@ def test_a_transactional_body_that_does_not_succeed_is_rolled_back_and_settled_l
     assert transactions.settled == []
 
 
+def test_a_transactional_attempt_is_visible_before_its_transaction_begins_which_may_wait_for_a_lock() -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def transactions() -> Iterator[Callable[[Outcome], bool]]:
+        seen.append("begin")
+        yield lambda outcome: True
+
+    parts = {"transactions": transactions, "publish": lambda attempt: seen.append("visible")}
+    runner_of(lambda: seen.append("body"), parts=parts, transactional=True).run(job())
+    assert seen == ["visible", "begin", "body"]
+
+
 def test_a_lost_claim_rolls_a_transactional_body_back() -> None:
     transactions = Transactions(accepts=False)
     outcome = transactional(lambda: 1, transactions)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celeriac.engine import codec
+from celeriac.engine import codec, translation
 from celeriac.engine.errors import PayloadTooLarge, ResultNotEncodable, UnreadablePayload
 from celeriac.engine.outcome import Failure
 
@@ -185,6 +185,16 @@ def test_a_payload_over_the_limit_is_refused_with_its_size() -> None:
     with pytest.raises(PayloadTooLarge, match=r"take 1,0\d\d bytes as JSON; the limit is 1,000"):
         codec.encode_payload("t", ["x" * 1020], {}, limit=1000)
     assert codec.encode_payload("t", ["x" * 900], {}, limit=1000)
+
+
+def test_a_result_that_is_json_asks_for_no_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(translation, "_language", lambda: asked.append("once") or "en")
+    assert codec.encode_result([1, "two"]) == b'[1,"two"]'
+    assert asked == []
+    with pytest.raises(ResultNotEncodable, match="The return value: "):
+        codec.encode_result(object())
+    assert asked
 
 
 def test_a_result_that_is_not_json_says_what_to_do() -> None:

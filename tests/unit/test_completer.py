@@ -11,7 +11,7 @@ import pytest
 
 from celeriac.engine.brokers.memory import MemoryBroker
 from celeriac.engine.codec import decode_failure
-from celeriac.engine.errors import BrokerUnavailable
+from celeriac.engine.errors import BrokerUnavailable, ChildIsDead
 from celeriac.engine.job import Job, State, Token
 from celeriac.engine.outcome import Outcome
 from celeriac.engine.worker.completer import Completer
@@ -157,3 +157,72 @@ def test_nobody_settles_in_a_quiet_moment_and_it_says_whether_anything_is_left(b
         assert not settled
         assert not completer._lock.acquire(blocking=False)
     assert completer.settle(broker) == 1
+
+
+# -- settling and claiming at once ---------------------------------------------------------------------------------------------
+
+
+class Exchanging(Moody):
+    """One that settles and claims in one operation, and lets the test see into it."""
+
+    def exchange(
+        self, outcomes: Sequence[Outcome], queues: Sequence[str], limit: int, child: str
+    ) -> tuple[set[Token], list[Job]]:
+        return self.settle(outcomes), self.claim(queues, limit, child)
+
+
+@pytest.fixture
+def exchanging(clock: FakeClock) -> Exchanging:
+    return Exchanging(clock)
+
+
+def test_an_exchange_settles_what_was_collected_and_returns_new_jobs(exchanging: Exchanging, completer: Completer) -> None:
+    first, second = claimed(exchanging, 2)
+    exchanging.push(waiting := some_jobs(1))
+    completer.add(an_outcome(first))
+    completer.add(an_outcome(second))
+    jobs = completer.exchange(exchanging, [QUEUE], 5, first.child)
+    assert ([job.id for job in jobs], len(completer), exchanging.batches) == ([waiting[0].id], 0, [2])
+
+
+def test_an_exchange_that_the_broker_cannot_answer_keeps_the_outcomes(exchanging: Exchanging, completer: Completer) -> None:
+    [job] = claimed(exchanging, 1)
+    completer.add(an_outcome(job))
+    exchanging.away = True
+    with pytest.raises(BrokerUnavailable):
+        completer.exchange(exchanging, [QUEUE], 5, job.child)
+    assert len(completer) == 1
+    exchanging.away = False
+    assert completer.settle(exchanging) == 1
+    assert state_of(exchanging, job) is State.SUCCEEDED
+
+
+def test_a_bad_outcome_of_an_exchange_fails_its_own_job_and_nothing_is_claimed(
+    exchanging: Exchanging, completer: Completer
+) -> None:
+    good, bad = claimed(exchanging, 2)
+    exchanging.push(waiting := some_jobs(1))
+    completer.add(an_outcome(good))
+    completer.add(an_outcome(bad, result=BAD))
+    assert not completer.exchange(exchanging, [QUEUE], 5, good.child)
+    states = [state_of(exchanging, job) for job in (good, bad, waiting[0])]
+    assert states == [State.SUCCEEDED, State.FAILED, State.WAITING]
+
+
+def test_a_claim_lost_before_an_exchange_is_said_in_the_log(
+    exchanging: Exchanging, completer: Completer, caplog: pytest.LogCaptureFixture
+) -> None:
+    [job] = claimed(exchanging, 1)
+    completer.add(an_outcome(msgspec.structs.replace(job, delivery=job.delivery + 1)))
+    with caplog.at_level(logging.WARNING, "celeriac.worker"):
+        completer.exchange(exchanging, [QUEUE], 5, job.child)
+    assert f"stale_ack: the claim of job {job.number} (delivery 2) was lost" in caplog.text
+
+
+def test_a_child_that_was_declared_dead_learns_it_from_its_exchange(exchanging: Exchanging, completer: Completer) -> None:
+    [job] = claimed(exchanging, 1)
+    completer.add(an_outcome(job))
+    exchanging.rescue(job.child)
+    with pytest.raises(ChildIsDead):
+        completer.exchange(exchanging, [QUEUE], 5, job.child)
+    assert state_of(exchanging, job) is State.WAITING

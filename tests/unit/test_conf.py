@@ -155,12 +155,12 @@ def test_our_own_dict_wins() -> None:
 def test_settings_of_celery_without_use_here_are_accepted_and_some_explained() -> None:
     reading = read(
         CELERY_TASK_SERIALIZER="json", CELERY_ACCEPT_CONTENT=["json"], CELERY_BROKER_TRANSPORT_OPTIONS={"x": 1},
-        CELERY_REDIS_MAX_CONNECTIONS=3, CELERY_TASK_REJECT_ON_WORKER_LOST=True, CELERY_RESULT_BACKEND="redis://:secret@h/1",
+        CELERY_REDIS_MAX_CONNECTIONS=3, CELERY_TASK_REJECT_ON_WORKER_LOST=True, CELERY_RESULT_BACKEND="mongodb://:secret@h/1",
         CELERY_BEAT_SCHEDULE={"x": {}}, CELERY_TASK_ACKS_LATE=False,
     )  # fmt: skip
     assert (reading.errors, reading.warnings) == ([], [])
     notes = "\n".join(reading.notes)
-    for text in ("CELERY_TASK_REJECT_ON_WORKER_LOST is not used", "(redis://h/1) is not used", "at least once"):
+    for text in ("CELERY_TASK_REJECT_ON_WORKER_LOST is not used", "(mongodb://h/1) is not used", "at least once"):
         assert text in notes
     assert "secret" not in notes
     assert len(reading.notes) == 5

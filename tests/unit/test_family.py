@@ -10,7 +10,6 @@ from celeriac.app import Celery
 from celeriac.engine.job import State
 from celeriac.exceptions import IncompleteStream, NotInThisVersion
 from celeriac.result import AsyncResult
-from celeriac.worker import ages
 from tests.unit.conftest import Worker
 
 
@@ -66,12 +65,12 @@ def test_name_arguments_worker_retries_and_queue_are_kept_whatever_result_extend
 
 
 def test_results_are_kept_as_long_as_result_expires_says(app: Celery) -> None:
-    assert ages(app.settings)[State.SUCCEEDED] == 86_400.0
+    assert app.settings.ages[State.SUCCEEDED] == 86_400.0
     app.conf.result_expires = 3600
-    assert ages(app.settings)[State.SUCCEEDED] == 3600.0
+    assert app.settings.ages[State.SUCCEEDED] == 3600.0
     for never in (None, 0):
         app.conf.result_expires = never
-        assert State.SUCCEEDED not in ages(app.settings), "kept for ever"
+        assert State.SUCCEEDED not in app.settings.ages, "kept for ever"
 
 
 def test_a_result_past_its_age_is_forgotten_and_a_younger_one_is_not(app: Celery, worker: Worker, clock: Any) -> None:
@@ -83,7 +82,7 @@ def test_a_result_past_its_age_is_forgotten_and_a_younger_one_is_not(app: Celery
     young = task.delay()
     worker.run_all()
     clock.advance(1000)
-    worker.broker.prune({State(state): age for state, age in ages(app.settings).items()}, 100)
+    worker.broker.prune({State(state): age for state, age in app.settings.ages.items()}, 100)
     assert (AsyncResult[Any](old.id, app=app).exists(), AsyncResult[Any](young.id, app=app).get()) == (False, 1)
 
 

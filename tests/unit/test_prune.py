@@ -46,10 +46,13 @@ def test_it_is_due_soon_after_the_start_and_then_once_a_period(broker: MemoryBro
     assert prune.due()
 
 
-def test_where_everything_is_kept_for_ever_it_is_never_due(broker: MemoryBroker, clock: FakeClock) -> None:
+def test_where_everything_is_kept_for_ever_no_job_goes(broker: MemoryBroker, clock: FakeClock) -> None:
+    jobs = [ended(broker, 1, state)[0] for state in (State.SUCCEEDED, State.FAILED)]
     prune = prune_of(broker, clock, keep={})
     clock.advance(1e6)
-    assert not prune.due()
+    assert prune.due(), "workers long gone are forgotten all the same"
+    assert prune.prune() == 0
+    assert all(broker.get(job.id) for job in jobs)
 
 
 def test_what_is_too_old_for_its_state_goes_and_the_rest_stays(broker: MemoryBroker, clock: FakeClock) -> None:

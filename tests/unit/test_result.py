@@ -221,7 +221,19 @@ def test_jobs_can_be_revoked_through_the_app(app: Celery) -> None:
     assert app.control.purge() == 2
     assert {result.state for result in results} == {"REVOKED"}
     with pytest.raises(NotInThisVersion, match="inspect"):
-        app.control.inspect()
+        app.control.pool_grow(1)
+
+
+def test_workers_are_inspected_through_the_app_without_being_asked(app: Celery, worker: Worker) -> None:
+    task = app.task(name="shop.add")(lambda: 1)
+    task.apply_async(countdown=60)
+    assert app.control.ping() == [{"w@test": {"ok": "pong"}}]
+    inspect = app.control.inspect()
+    assert [job["request"]["name"] for job in inspect.scheduled()["w@test"]] == ["shop.add"]
+    assert "shop.add" in inspect.registered()["w@test"]
+    assert app.control.inspect(destination=["v@test"]).ping() is None
+    with pytest.raises(NotInThisVersion, match="active, scheduled"):
+        inspect.memdump()
 
 
 def test_a_paused_queue_gives_nothing(app: Celery, worker: Worker) -> None:

@@ -33,7 +33,7 @@ def test_a_missing_server_is_named_with_its_package_and_is_no_failure_on_a_lapto
 ) -> None:
     code, said = ended(capsys)
     assert code == 0
-    assert "MariaDB   missing: install the package mariadb-server" in said
+    assert "MariaDB              missing: install the package mariadb-server" in said
     assert "Cannot install what is missing: that takes apt-get" in said
 
 

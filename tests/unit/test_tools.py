@@ -60,8 +60,34 @@ def test_the_last_line_says_what_ran_and_what_did_not() -> None:
     )
 
 
+def test_mysqlclient_is_built_for_the_tests_once_its_library_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    (tmp_path / "pyproject.toml").write_text("one")
+    folder, tools = tmp_path / "venv", tmp_path / "tools"
+    fails = 'case "$*" in *mysql*) exit 1;; esac'
+    script(folder / "bin" / "python", f'case "$1" in -m) echo "$@" >> "$0.log"; {fails};; *) echo 3.11.7;; esac')
+    made = environment.Environment(folder, str(folder / "bin" / "python"), "Django~=5.2.0")
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    monkeypatch.delenv("CI", raising=False)
+    script(tools / "cc", "exit 0")
+    script(tools / "pkg-config", "exit 1")
+    made.ensure("test")
+    assert "mysql" not in (folder / "bin" / "python.log").read_text()
+    script(tools / "pkg-config", "exit 0")
+    made.ensure("test")
+    assert "--editable .[mysql]" in (folder / "bin" / "python.log").read_text()
+    assert "the tests of MariaDB run with PyMySQL" in capsys.readouterr().out
+    monkeypatch.setenv("CI", "1")
+    (tmp_path / "pyproject.toml").write_text("two")
+    with pytest.raises(SystemExit, match="mysqlclient could not be built for venv"):
+        made.ensure("test")
+
+
 def test_a_changed_pyproject_makes_an_environment_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "can_build_mysqlclient", lambda: False)
     (tmp_path / "pyproject.toml").write_text("one")
     folder = tmp_path / "venv"
     script(folder / "bin" / "python", 'case "$1" in -m) echo "$@" >> "$0.log";; *) echo 3.11.7;; esac')

@@ -132,12 +132,14 @@ class Celery(Registering):
     def broker(self) -> Any:
         """Return the broker and store that this thread uses."""
         local = self._local
-        url = self.settings.broker_url
-        if getattr(local, "url", None) != url or local.pid != os.getpid():
+        settings = self.settings
+        urls = (settings.broker_url, settings.result_backend)
+        if getattr(local, "urls", None) != urls or local.pid != os.getpid():
             from celeriac.engine.brokers.factory import connect
             from celeriac.outbox import with_outbox  # loads Django's database layer
 
-            local.broker, local.url, local.pid = with_outbox(self, connect(url)), url, os.getpid()
+            broker = connect(settings.broker_url, settings.results)
+            local.broker, local.urls, local.pid = with_outbox(self, broker), urls, os.getpid()
         return local.broker
 
     def release_thread(self) -> None:
@@ -145,7 +147,7 @@ class Celery(Registering):
         if vars(self._local).pop("broker", None) is None:
             return
         vars(self._local).clear()
-        if self.settings.broker_url.startswith("django:"):
+        if any(url.startswith("django:") for url in (self.settings.broker_url, self.settings.results or "")):
             from django.db import connections
 
             connections.close_all()

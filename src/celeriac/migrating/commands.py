@@ -129,10 +129,17 @@ def _of_command(file: str, line: int, command: Command) -> Iterator[Finding]:
     elif command.subcommand == "beat":
         if not command.managed:
             yield found(_with(knowledge.STARTS_BEAT, replacement(command)), file, line, what)
+    elif command.subcommand in knowledge.QUESTIONS:
+        yield from _of_question(file, line, command, what)
     elif command.subcommand in _ours().keys() - _OTHERS:
         yield found(_with(knowledge.STARTS_A_WORKER, replacement(command)), file, line, what)
     else:
         yield found(_instead(command.subcommand), file, line, what)
+
+
+def _of_question(file: str, line: int, command: Command, what: str) -> Iterator[Finding]:
+    if not command.managed:
+        yield found(_with(knowledge.USES_THE_COMMAND, replacement(command)), file, line, what)
 
 
 def _instead(subcommand: str) -> Advice:

@@ -9,7 +9,19 @@ from celeriac.compat.companions import REPLACEMENTS
 from celeriac.control import Control
 from celeriac.engine.brokers.factory import SCHEMES
 from celeriac.migrating.finding import Advice, Category
-from celeriac.migrating.rules import Rule, among, anything, elsewhere, not_json, nowhere, other_backend, truthy
+from celeriac.migrating.rules import (
+    Rule,
+    among,
+    anything,
+    backend_elsewhere,
+    elsewhere,
+    needless_backend,
+    no_backend,
+    not_json,
+    nowhere,
+    other_backend,
+    truthy,
+)
 
 URLS = ", ".join(f"{scheme}://" for scheme in sorted(SCHEMES) if "+" not in scheme)
 
@@ -54,7 +66,7 @@ KOMBU = Advice(
 )
 RESULTS_APP = Advice(
     UNSUPPORTED,
-    "Results are kept with their jobs, and this app's tables are not written.",
+    "Results are kept in Celeriac's own tables, and this app's are not written.",
     "Read a result by AsyncResult(id), or from celeriac.models.Job.",
 )
 AT_LEAST_ONCE = Advice(
@@ -94,6 +106,8 @@ NO_SETTING = Advice(IGNORED, "", "It may be removed.")
 NO_OPTION = Advice(IGNORED, "The option is accepted and changes nothing.", "It may be removed.")
 NEVER_SENT_ADVICE = Advice(DIFFERS, "The signal can be connected to, and is never sent here.", "Remove the receiver.")
 
+REMOVED = "It may be removed."
+
 # -- settings --------------------------------------------------------------------------------------------------------------
 
 SETTINGS: Mapping[str, tuple[Rule, ...]] = {
@@ -117,11 +131,25 @@ SETTINGS: Mapping[str, tuple[Rule, ...]] = {
     ),
     "result_backend": (
         Rule(
+            no_backend,
+            Advice(UNSUPPORTED, "No result backend has such a name.", 'Write "django-db", "django-cache", or a URL of Redis.'),
+        ),
+        Rule(needless_backend, Advice(IGNORED, "Results are kept with their jobs, and every process may read them.", REMOVED)),
+        Rule(
             other_backend,
             Advice(
                 IGNORED,
-                "Results are kept with their jobs, whatever this says; only 'disabled' means something.",
-                "It may be removed.",
+                "This version does not connect to this result backend: results are kept with their jobs.",
+                f'{REMOVED} Elsewhere they can be in "django-db", "django-cache", or a database of Redis.',
+            ),
+        ),
+        Rule(
+            backend_elsewhere,
+            Advice(
+                DIFFERS,
+                "Results go there in records of Celeriac's own, a moment after their jobs have ended, and are read by"
+                " AsyncResult(id). Celery's records are neither read nor written.",
+                "Nothing to do. Without the setting they are kept with their jobs.",
             ),
         ),
     ),
@@ -195,7 +223,9 @@ APPS: Mapping[str, Advice] = {
 IMPORTS: Mapping[str, Advice] = {
     "celery": Advice(UNSUPPORTED, "Celeriac does not supply this name.", "Remove what needs it."),
     "celery.backends": Advice(
-        UNSUPPORTED, "Results are kept with their jobs; there are no other backends.", "Use AsyncResult(id)."
+        UNSUPPORTED,
+        "There are no classes of result backends; CELERY_RESULT_BACKEND says where results are.",
+        "Use AsyncResult(id).",
     ),
     "celery.bin": INTERNAL,
     "celery.bootsteps": Advice(
@@ -315,6 +345,11 @@ STARTS_A_WORKER = Advice(
     "The command celery starts Celery's worker, where that is still installed.",
     "Write instead: {command}. Or give Celeriac that name, once for all: celeriac install-as-celery.",
 )
+USES_THE_COMMAND = Advice(
+    CHANGE,
+    "The command celery is Celery's, where that is still installed.",
+    "Write instead: {command}. Or give Celeriac that name, once for all: celeriac install-as-celery.",
+)
 STARTS_BEAT = Advice(
     CHANGE,
     "The command celery starts Celery's beat, where that is still installed. None is needed: every worker fires periodic"
@@ -343,5 +378,7 @@ FLAGS_WITH_VALUE = frozenset({
 })  # fmt: skip
 """Flags of Celery's that are followed by a value."""
 
-SUBCOMMANDS = frozenset({"beat", "migrate", "worker", *INSTEAD})
+QUESTIONS = frozenset({"call", "control", "inspect", "purge", "report", "result", "status"})
+"""Commands of Celery's that are here under the same names."""
+SUBCOMMANDS = frozenset({"beat", "migrate", "worker", *QUESTIONS, *INSTEAD})
 """What ``celery`` can be told to do."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from celeriac.conf import results
 from celeriac.conf.brokers import broker_url
 from celeriac.conf.serializers import says_json
-from celeriac.conf.settings import DISABLED
 from celeriac.engine.brokers.factory import SCHEMES
 from celeriac.migrating.finding import Advice
 from celeriac.migrating.values import UNKNOWN
@@ -50,9 +50,24 @@ def nowhere(value: Any) -> bool:
     return isinstance(value, str) and bool(value) and broker_url(value).partition(":")[0] not in SCHEMES
 
 
+def no_backend(value: Any) -> bool:
+    """A place for results that nobody has."""
+    return isinstance(value, str) and bool(value) and not results.is_known(value)
+
+
+def needless_backend(value: Any) -> bool:
+    """A place for results that the caller alone reads: where results are without it does as well."""
+    return isinstance(value, str) and results.is_with_its_job(value)
+
+
 def other_backend(value: Any) -> bool:
-    """A place for results that is not the one they are kept in."""
-    return isinstance(value, str) and bool(value) and value not in DISABLED and not value.startswith("django:")
+    """A place for results that Celery has, and this version has not."""
+    return isinstance(value, str) and results.is_known(value) and not results.is_here(value)
+
+
+def backend_elsewhere(value: Any) -> bool:
+    """A place for results that may be elsewhere than the broker."""
+    return isinstance(value, str) and results.is_here(value) and value not in results.DISABLED
 
 
 def advice_for(rules: tuple[Rule, ...], value: Any) -> Advice | None:

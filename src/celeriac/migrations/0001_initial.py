@@ -98,11 +98,13 @@ class Migration(migrations.Migration):
                 ("last_run", models.DateTimeField(blank=True, null=True)),
                 ("last_job", models.CharField(blank=True, max_length=255, null=True)),
                 ("total_run_count", models.BigIntegerField(db_default=0)),
+                ("recent", models.JSONField(blank=True, default=list)),
                 ("problem", models.TextField(blank=True, default="")),
             ],
             options={
                 "verbose_name": "periodic task",
                 "verbose_name_plural": "periodic tasks",
+                "permissions": [("run_periodictask", "Can run periodic tasks at once")],
                 "db_table": "celeriac_periodic",
                 "indexes": [models.Index(fields=["enabled", "next_run"], name="celeriac_periodic_due")],
             },

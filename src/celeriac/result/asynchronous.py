@@ -8,12 +8,13 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Generic, NoReturn, TypeVar, overload
 
 from celeriac import states
+from celeriac.conf.results import DISABLED
 from celeriac.engine.brokers.base import Cancel
 from celeriac.engine.errors import JobParked
 from celeriac.engine.errors import TimeoutError as ResultTimeout
 from celeriac.engine.job import TERMINAL, Job, State
 from celeriac.engine.translation import gettext as _
-from celeriac.exceptions import IncompleteStream, NotInThisVersion
+from celeriac.exceptions import IncompleteStream, NotInThisVersion, ResultsDisabled
 from celeriac.result.joining import assert_will_not_block
 from celeriac.result.record import Recorded
 
@@ -95,15 +96,18 @@ class AsyncResult(ResultBase, Recorded, Generic[R]):
         """Wait until the job has ended and return its value, at most ``timeout`` seconds; woken by the store, not by polling.
 
         Raises the job's exception (with ``propagate``), ``TaskRevokedError``, ``JobParked``,
-        ``celeriac.exceptions.TimeoutError``; ``RuntimeError`` inside a task. ``interval``, ``no_ack`` and the ``on_``
-        functions are Celery's and change nothing.
+        ``celeriac.exceptions.TimeoutError``, ``ResultsDisabled``; ``RuntimeError`` inside a task. ``interval``, ``no_ack`` and
+        the ``on_`` functions are Celery's and change nothing.
         """
         if self.ignored:
+            self._refuse_disabled()
             return None
         if disable_sync_subtasks:
             assert_will_not_block()
         job = self._wait(timeout)
         value = self._outcome_of(job, propagate)
+        if value is None and job.result is None:
+            self._refuse_disabled()
         if callback is not None:
             callback(self.id, value)
         return value
@@ -123,6 +127,17 @@ class AsyncResult(ResultBase, Recorded, Generic[R]):
         if job.state in TERMINAL:
             self._record = job
         return job
+
+    def _refuse_disabled(self) -> None:
+        """Raise ``ResultsDisabled`` where the project, rather than the task, keeps no values."""
+        settings = self.app.settings
+        if settings.result_backend in DISABLED:
+            raise ResultsDisabled(
+                _(
+                    "The job {id} has no value to return: CELERY_RESULT_BACKEND is {backend!r}, so none are kept. Remove the"
+                    " setting to keep them with their jobs, or declare the task with ignore_result=False."
+                ).format(id=self.id, backend=settings.result_backend)
+            )
 
     def _outcome_of(self, job: Job, propagate: bool) -> Any:
         if job.state is State.PARKED:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 HOOKS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
+OF_THE_KILLED = frozenset({"on_failure", "after_return"})
+"""Those that the worker's herald calls for a job whose child was killed over it."""
 
 FROM_SETTINGS: Mapping[str, str] = {
     "time_limit": "time_limit",

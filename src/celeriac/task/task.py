@@ -18,7 +18,7 @@ from celeriac.engine.translation import gettext as _
 from celeriac.rates import check_rate, seconds_apart
 from celeriac.result import AsyncResult
 from celeriac.retrying import ask_for_retry
-from celeriac.task.options import FROM_SETTINGS, HOOKS, TaskOptions
+from celeriac.task.options import FROM_SETTINGS, HOOKS, OF_THE_KILLED, TaskOptions
 from celeriac.transactional import check_transactional
 
 if TYPE_CHECKING:
@@ -86,6 +86,11 @@ class Task(TaskOptions, Generic[P, R]):
     def apart(self) -> float:
         """The seconds between two starts of the task's jobs, by its rate limit; 0.0 for none."""
         return seconds_apart(self.rate_limit)
+
+    @property
+    def told_when_killed(self) -> bool:
+        """Whether a hook is to be called for a job whose child was killed: a worker keeps a process for that."""
+        return bool(self.overrides & OF_THE_KILLED)
 
     def body(self) -> Callable[..., Any]:
         """Return what a worker calls: ``run``, or the task itself where its class has a ``__call__`` of its own."""

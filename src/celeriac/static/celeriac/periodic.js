@@ -1,0 +1,80 @@
+// The form of a periodic task: shows the inputs of the chosen kind, and says while one types what the form means.
+// Everything is checked again when it is saved, so the form works without this, too.
+
+const PAUSE = 250; // milliseconds without a key, after which the server is asked
+
+const form = document.getElementById("periodictask_form");
+const preview = form?.querySelector(".celeriac-preview");
+const kind = form?.elements.namedItem("kind");
+
+function showKind() {
+  for (const inputs of form.querySelectorAll("fieldset.celeriac-kind")) {
+    const chosen = inputs.classList.contains(`celeriac-kind-${kind.value}`);
+    inputs.hidden = !chosen;
+    inputs.disabled = !chosen; // what is disabled is not sent
+  }
+}
+
+function write(of, text) {
+  preview.querySelector(`[data-of="${of}"]`).textContent = text ?? "";
+}
+
+function writeTimes(times) {
+  const items = times.map((time) => Object.assign(document.createElement("li"), { textContent: time }));
+  preview.querySelector('[data-of="times"]').replaceChildren(...items);
+}
+
+function writeErrors(errors) {
+  for (const old of form.querySelectorAll(".celeriac-error, .errornote, ul.errorlist")) {
+    old.remove();
+  }
+  for (const [name, texts] of Object.entries(errors)) {
+    const row = form.querySelector(`.form-row.field-${CSS.escape(name)}`) ?? preview;
+    for (const textContent of texts) {
+      row.append(Object.assign(document.createElement("p"), { className: "celeriac-error", textContent }));
+    }
+  }
+}
+
+function show({ schedule, task, errors }) {
+  write("words", schedule?.words);
+  write("zone", schedule?.zone);
+  write("hint", schedule?.hint);
+  writeTimes(schedule?.times ?? []);
+  write("signature", task?.signature);
+  write("about", task?.about);
+  writeErrors(errors);
+}
+
+let asked; // the request on its way: an answer that comes after the next question is dropped
+let timer;
+
+async function ask() {
+  asked?.abort();
+  const mine = (asked = new AbortController());
+  try {
+    const answer = await fetch(preview.dataset.url, { method: "POST", body: new FormData(form), signal: mine.signal });
+    if (answer.ok && mine === asked) {
+      show(await answer.json());
+    }
+  } catch (error) {
+    if (error.name !== "AbortError") {
+      console.warn("The preview could not be asked for:", error);
+    }
+  }
+}
+
+function askSoon(pause) {
+  clearTimeout(timer);
+  timer = setTimeout(ask, pause);
+}
+
+if (kind && preview) {
+  showKind();
+  kind.addEventListener("change", showKind);
+  form.addEventListener("input", () => askSoon(PAUSE));
+  form.addEventListener("change", () => askSoon(PAUSE));
+  if (!form.querySelector(".errorlist")) {
+    askSoon(0);
+  }
+}
