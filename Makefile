@@ -5,10 +5,10 @@ VENV := .venv/bin
 CHECKED := src tests tools example $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo services test lint format chaos oracle bench clean
+.PHONY: help demo services test lint format chaos beatchaos oracle bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## Run the demo site with a scripted visit (ONCE=1: end after it)
 	@$(PYTHON) tools/environment.py demo
@@ -36,6 +36,10 @@ format: ## Rewrite the code as ruff formats it
 chaos: ## Kill workers under load and count what was lost (ARGS="--help")
 	@$(PYTHON) tools/environment.py test
 	$(VENV)/python -m tests.chaos $(ARGS)
+
+beatchaos: ## Kill schedulers for ten hours of a schedule, count the ticks (ARGS="--help")
+	@$(PYTHON) tools/environment.py test
+	$(VENV)/python -m tests.beat_chaos $(ARGS)
 
 oracle: ## Compare the schedules with a scan of every minute (ARGS="--help")
 	@$(PYTHON) tools/environment.py test

@@ -1,1 +1,1 @@
-"""How fast Celeriac is on this machine: ``python -m benchmarks``."""
+"""How fast Celeriac and its peers are on this machine, side by side: ``python -m benchmarks``."""

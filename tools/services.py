@@ -2,10 +2,10 @@
 
 Usage: python3 tools/services.py
 
-MariaDB, Redis and RabbitMQ come from the system, and so does what builds mysqlclient; PostgreSQL and Valkey come with the test
-environment. No system-wide server is started: the tests start their own, on free ports in temporary folders. Ends with 1
-where one is missing and the environment variable CI is set, else with 0: on a laptop, the tests that need it are skipped and
-say so.
+MariaDB, Redis, RabbitMQ and Chromium come from the system, and so does what builds mysqlclient; PostgreSQL and Valkey come
+with the test environment. No system-wide server is started: the tests start their own, on free ports in temporary folders.
+Ends with 1 where one is missing and the environment variable CI is set, else with 0: on a laptop, the tests that need it are
+skipped and say so.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ SERVICES = (
     Service("MariaDB", "mariadbd", "mariadb-server"),
     Service("Redis", "redis-server", "redis-server"),
     Service("RabbitMQ", "rabbitmq-server", "rabbitmq-server"),
+    # The browser that the tests of the admin's pages drive.
+    Service("Chromium", "chromium", "chromium"),
+    Service("driver of Chromium", "chromedriver", "chromium-driver"),
     # What builds mysqlclient, the driver that Django names first for MariaDB; without, the tests use PyMySQL.
     Service("compiler", "cc", "build-essential"),
     Service("pkg-config", "pkg-config", "pkg-config"),

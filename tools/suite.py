@@ -17,8 +17,12 @@ from environment import ROOT, Environment, default, version_of
 
 NEWEST_PYTHON = "3.13"
 NEWEST_DJANGO = "Django~=6.1.0"
-PARALLEL = ("-n", "3", "--dist", "loadfile")
-"""Most of the process tests wait rather than compute, so three at a time fit two cores. One file stays in one process."""
+PARALLEL = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+"""Most of the process tests wait rather than compute, so three at a time fit two cores. One file stays in one process.
+
+In the order of their names, the unit tests come late and fill what is left. By the number of their tests, as files are sorted
+otherwise, those that kill workers would come last: few tests, and the longest.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """Bring the translations up to date: python3 tools/translations.py
 
 Adds each new text of the source to every ``django.po``, sets aside those that are gone, compiles ``django.mo``, and names what
-still has no translation. A text is marked by ``_("...")``, or ``gettext_noop("...")`` where it is shown elsewhere.
+still has no translation. A text is marked by ``_("...")``, by ``gettext_noop("...")`` where it is shown elsewhere, and in a
+template by ``{% translate "..." %}``.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,17 +18,24 @@ PACKAGE = Path(__file__).resolve().parent.parent / "src" / "celeriac"
 CATALOGUES = sorted((PACKAGE / "locale").glob("*/LC_MESSAGES/django.po"))
 MARKS = {"_": 0, "gettext": 0, "gettext_lazy": 0, "gettext_noop": 0, "Advice": 1}
 """Whose arguments are texts, from which one on. The tables of advice are shown through ``migrating.finding.told``."""
+IN_TEMPLATES = re.compile(r"""\{%\s*translate\s+(["'])(.+?)\1""")
 
 
 def messages() -> dict[str, list[tuple[str, str]]]:
     """Return every marked text, with the files that show it."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for message in marked(ast.parse(path.read_text(encoding="utf-8"))):
+    for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html")]):
+        text = path.read_text(encoding="utf-8")
+        for message in marked(ast.parse(text)) if path.suffix == ".py" else translated(text):
             places = found.setdefault(message, [])
             if (place := (path.relative_to(PACKAGE).as_posix(), "")) not in places:
                 places.append(place)
     return found
+
+
+def translated(template: str) -> Iterator[str]:
+    """Yield the texts that a template marks."""
+    yield from (found[2] for found in IN_TEMPLATES.finditer(template))
 
 
 def marked(tree: ast.AST) -> Iterator[str]:

@@ -9,6 +9,7 @@ from django.conf import settings
 from celeriac import progress, shared_task
 
 from blog import importer, ranking
+from blog.models import Article
 
 
 @shared_task
@@ -30,3 +31,10 @@ def import_articles() -> dict[str, int]:
         progress(done, len(files), article.title)
         time.sleep(settings.IMPORT_PAUSE)
     return {"new": new, "known": len(files) - new}
+
+
+@shared_task
+def look_for_articles() -> int:
+    """Return how many articles wait in the folder to be imported."""
+    known = set(Article.objects.values_list("slug", flat=True))
+    return sum(file.stem not in known for file in importer.files())

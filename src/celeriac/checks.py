@@ -16,7 +16,8 @@ from celeriac.compat.companions import REPLACEMENTS
 from celeriac.conf import Reading
 from celeriac.current import current_app
 from celeriac.engine.brokers.djangocache import no_cache
-from celeriac.engine.brokers.factory import CACHE, REDIS, maker_of
+from celeriac.engine.brokers.factory import CACHE, RABBIT, REDIS, maker_of
+from celeriac.engine.brokers.rabbitmq.address import store_of
 from celeriac.engine.errors import ImproperlyConfigured
 from celeriac.engine.translation import gettext as _
 from celeriac.outbox import no_database
@@ -130,7 +131,7 @@ def check_caches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         *_caches_in(
-            reading.settings.broker_url,
+            _jobs_of(reading.settings.broker_url),
             _("The cache {alias!r} is in the Redis database that keeps the jobs, and its clear() empties it: FLUSHDB."),
         ),
         *_caches_in(
@@ -138,6 +139,11 @@ def check_caches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             _("The cache {alias!r} is in the Redis database that keeps the results, and its clear() empties it: FLUSHDB."),
         ),
     ]
+
+
+def _jobs_of(url: str) -> str:
+    """Return the URL of what has the jobs: the broker's, or that of the store behind RabbitMQ."""
+    return store_of(url) if url.partition(":")[0].lower() in RABBIT else url
 
 
 def _caches_in(url: str, text: str) -> list[CheckMessage]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from celeriac.calling import publish
-from celeriac.engine.brokers.base import Cancel, Unpark
+from celeriac.engine.brokers.base import Cancel, RunNow, Unpark
 from celeriac.engine.encryption import ARGUMENTS, MARK
 from celeriac.engine.errors import CeleriacError
 from celeriac.engine.ids import derived_id
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from celeriac.app import Celery
 
 PAGE = 500
+FAMILY = 100
 RETRY_OF = "retry_of"
 """The name in a job's metadata under which a retry by hand has the id of the job that it repeats."""
 
@@ -104,6 +105,37 @@ def _applies(selection: Selection, job: Job, now: float) -> bool:
     )
 
 
+# -- of one job ----------------------------------------------------------------------------------------------------------------
+
+
+def worker_name(app: Celery, job: Job) -> str | None:
+    """Return the name of the worker of a job: while one runs, the store knows the worker's id only."""
+    if job.state is not State.RUNNING or job.worker is None:
+        return job.worker
+    return next((worker.name for worker in app.broker().workers() if worker.id == job.worker), job.worker)
+
+
+class Relatives(msgspec.Struct, kw_only=True):
+    """The ids of the jobs that have to do with one."""
+
+    children: list[str]
+    """Those that it enqueued, the oldest first; of the newest hundred of its family."""
+    retry_of: str | None
+    retried_as: str | None
+
+
+def relatives(app: Celery, job: Job) -> Relatives:
+    """Return the jobs that this one enqueued, the retry of it by hand, and what it is a retry of."""
+    family: list[Job] = app.broker().find({"root": job.root or job.id}, FAMILY)
+    children = [each.id for each in reversed(family) if each.parent == job.id and RETRY_OF not in (each.metadata or {})]
+    again = retried_as(job)
+    return Relatives(
+        children=children,
+        retry_of=(job.metadata or {}).get(RETRY_OF),
+        retried_as=again if app.broker().get(again) is not None else None,
+    )
+
+
 # -- changing ------------------------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +207,17 @@ def cancel(app: Celery, jobs: Sequence[Job], terminate: bool = False) -> Changed
             changed.refused[job.id] = _("It runs, and is not tried again; --terminate ends it.")
         else:
             changed.done[job.id] = job.id
+    return changed
+
+
+def run_now(app: Celery, jobs: Sequence[Job]) -> Changed:
+    """Let scheduled jobs wait, whatever their time is."""
+    changed = Changed()
+    for job in jobs:
+        if app.broker().control(RunNow((job.id,))):
+            changed.done[job.id] = job.id
+        else:
+            changed.refused[job.id] = _("It is not scheduled: it is {state}.").format(state=job.state.value)
     return changed
 
 

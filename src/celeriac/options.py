@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from celeriac.conf import Settings
+from celeriac.conf.backends import queues_of_backends
 from celeriac.engine.errors import did_you_mean
 from celeriac.engine.translation import gettext as _
 from celeriac.exceptions import NotInThisVersion, QueueNotFound
@@ -88,11 +89,17 @@ def queue_of(options: Mapping[str, Any], settings: Settings) -> str:
         chosen = settings.default_queue
     queue = text("queue", getattr(chosen, "name", chosen))
     if not settings.create_missing_queues and queue not in settings.queues and queue != settings.default_queue:
-        known = [settings.default_queue, *settings.queues]
+        _refuse_unless_of_a_backend(queue, settings)
+    return queue
+
+
+def _refuse_unless_of_a_backend(queue: str, settings: Settings) -> None:
+    """Raise ``QueueNotFound`` for a queue that ``TASKS`` does not name either."""
+    known = [settings.default_queue, *settings.queues, *queues_of_backends()]
+    if queue not in known:
         raise QueueNotFound(
             _("There is no queue {queue!r} in CELERY_TASK_QUEUES.{hint}").format(queue=queue, hint=did_you_mean(queue, known))
         )
-    return queue
 
 
 def priority_of(options: Mapping[str, Any], settings: Settings) -> int:

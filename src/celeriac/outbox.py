@@ -39,7 +39,11 @@ logger = logging.getLogger("celeriac.outbox")
 GRACE = 2.0
 """Seconds for which a row is left to the process that wrote it."""
 BATCH = 200
-_SECRETS = frozenset({"password", "username", "store"})
+_NO_PART = frozenset({
+    "password", "username", "store", "heartbeat", "login_method", "connection_timeout", "socket_timeout",
+    "socket_connect_timeout",
+})  # fmt: skip
+"""Options of a URL that say how one connects, not to what; so does all that begins with ``ssl_``."""
 
 _packed = msgspec.msgpack.Encoder().encode
 _unpacked = msgspec.msgpack.Decoder(Job).decode
@@ -47,7 +51,12 @@ _unpacked = msgspec.msgpack.Decoder(Job).decode
 
 def with_outbox(app: Celery, broker: Any) -> Any:
     """Return a broker for callers: itself where it is in the caller's database, else one that waits for the caller's COMMIT."""
-    return broker if broker.capabilities.transactional else OutboxBroker(app, broker)
+    return broker if is_in_database(broker, app.settings.outbox) else OutboxBroker(app, broker)
+
+
+def is_in_database(broker: Any, alias: str | None) -> bool:
+    """Return whether a broker's jobs are rows of a database, and of ``alias`` where that is one. Then they need no outbox."""
+    return bool(broker.capabilities.transactional) and alias in (None, broker.alias)
 
 
 class OutboxBroker:
@@ -117,10 +126,19 @@ def has_tables() -> bool:
     return apps.ready and apps.is_installed("celeriac")
 
 
+def alias_of(app: Celery) -> str | None:
+    """Return the database that has our tables: the broker's, else the outbox's; None without any."""
+    url = app.settings.broker_url
+    if url.startswith("django://"):
+        return url.removeprefix("django://").strip("/") or "default"
+    return app.settings.outbox if has_tables() and app.settings.outbox in connections.databases else None
+
+
 def address(url: str) -> str:
-    """Return what tells a broker from others: its URL, without what one logs in with."""
+    """Return what tells a broker from others: its URL, without what one logs in or connects with."""
     parts = urlsplit(url)
-    query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name not in _SECRETS])
+    kept = [pair for pair in parse_qsl(parts.query) if pair[0] not in _NO_PART and not pair[0].startswith("ssl_")]
+    query = urlencode(kept)
     place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return (f"{place}?{query}" if query else place)[:255]
 
@@ -163,8 +181,8 @@ def _delete(alias: str, rows: Sequence[str]) -> None:
 
 def outbox_of(settings: Settings, broker: Any, results: ResultStore | None = None) -> Outbox | None:
     """Return the outbox that a worker of ``broker``, with its results in ``results``, empties; None where there is none."""
-    can_hold = broker.capabilities.durable and not broker.capabilities.transactional
-    if settings.outbox is None or not can_hold or not has_tables():
+    needs_none = is_in_database(broker, settings.outbox) or not broker.capabilities.durable
+    if settings.outbox is None or needs_none or not has_tables():
         return None
     return Outbox(settings.outbox, settings.broker_url, results)
 

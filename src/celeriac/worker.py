@@ -8,10 +8,8 @@ import sys
 import time
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
-from django.conf import settings as django_settings
 from django.core import checks
 from django.db import connections, reset_queries
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -19,19 +17,20 @@ from django.db.utils import Error
 
 from celeriac import signals
 from celeriac.app import Celery
+from celeriac.beat import outlook
 from celeriac.beat.agenda import Agenda, agenda_of
 from celeriac.cli import concurrency, neighbours
 from celeriac.cli.nodename import node_name
+from celeriac.cli.places import places
 from celeriac.cli.project import find_app, set_up_django
 from celeriac.cli.worker import Flags
 from celeriac.cli.workerlog import set_up_logging
 from celeriac.conf import Settings
 from celeriac.conf.backends import backends
-from celeriac.conf.brokers import without_password
 from celeriac.current import current_app
 from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.brokers.base import Unpark
-from celeriac.engine.brokers.factory import CACHE, connect_broker, connect_results
+from celeriac.engine.brokers.factory import connect_broker, connect_results
 from celeriac.engine.brokers.resultstore import ResultStore
 from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, SchemaMissing, did_you_mean
 from celeriac.engine.job import Job, State
@@ -41,7 +40,7 @@ from celeriac.engine.translation import gettext as _
 from celeriac.engine.translation import language
 from celeriac.engine.worker.attempt_log import AttemptLog
 from celeriac.followups import follow_failure
-from celeriac.outbox import Outbox, outbox_of
+from celeriac.outbox import Outbox, alias_of, has_tables, outbox_of
 from celeriac.queues import declared_queues
 from celeriac.workersignals import WorkerSignals
 
@@ -134,6 +133,7 @@ def load_project(flags: Flags) -> DjangoProject:
     options = options_for(app, settings, flags)
     look_at_broker(app, options)
     look_at_results(options)
+    options.schedule = periodic_tasks(app)
     told.loaded(options)
     options.herald = told.has_listeners()
     connections.close_all()
@@ -217,44 +217,6 @@ def queues_for(app: Celery, settings: Settings, flags: Flags) -> list[str]:
     return [queue for queue in flags.queues or declared if queue not in excluded]
 
 
-def places(settings: Settings) -> list[str]:
-    """Return the lines of the start-up text about where jobs are, and results where they are elsewhere."""
-    lines = [_("  broker  {broker}").format(broker=describe_broker(settings.broker_url))]
-    if settings.results is not None:
-        lines.append(_("  results {results}").format(results=describe_results(settings.results)))
-    return lines
-
-
-def describe_results(url: str) -> str:
-    """Return the result store in a few words for the start-up text."""
-    if url.startswith(f"{CACHE}:"):
-        alias = urlsplit(url).netloc
-        return _("the cache {alias!r} ({backend})").format(alias=alias, backend=django_settings.CACHES[alias]["BACKEND"])
-    if url.startswith("django:"):
-        return _("{url} ({vendor}: {where})").format(url=url, **_database(url))
-    return without_password(url)
-
-
-def describe_broker(url: str) -> str:
-    """Return the broker in a few words for the start-up text."""
-    if not url.startswith("django://"):
-        return without_password(url)
-    return _("{url} ({vendor}: {where}; jobs commit with the caller's transaction)").format(url=url, **_database(url))
-
-
-def _database(url: str) -> dict[str, str]:
-    """Return what and where the database of a URL is."""
-    connection = connections[url.removeprefix("django://").strip("/") or "default"]
-    return {"vendor": _vendor(connection), "where": str(connection.settings_dict["NAME"])}
-
-
-def _vendor(connection: BaseDatabaseWrapper) -> str:
-    try:
-        return connection.display_name
-    except Error:
-        return "MySQL"  # or MariaDB: Django asks the server which, and it does not answer
-
-
 def look_at_broker(app: Celery, options: WorkerOptions) -> None:
     """See that the tables are there, let parked jobs wait again, and find out who else works on this host."""
     broker = connect_broker(options.broker)
@@ -284,6 +246,18 @@ def look_at_results(options: WorkerOptions) -> None:
         logger.warning("%s Results stay with their jobs until it answers.", error)
     finally:
         results.close()
+
+
+def periodic_tasks(app: Celery) -> list[str]:
+    """Return the lines of the start-up text about the periodic tasks. Where the database is away, there are none."""
+    alias = alias_of(app)
+    if alias is None or not has_tables():
+        return []
+    try:
+        return outlook.lines(app, alias)
+    except Error as error:
+        logger.warning("The periodic tasks in the database %r cannot be read: %s", alias, error)
+        return []
 
 
 def resume_parked(app: Celery, broker: Any) -> None:

@@ -263,6 +263,18 @@ def test_results_on_the_database_and_a_supervised_stop(project: Project) -> None
 
 
 @of("database_results")
-def test_the_models_of_a_companion_are_answered_with_what_there_is_instead(copy: Project) -> None:
-    printed = copy.manage("shell", "-c", "import django_celery_beat.models", status=1)
-    assert "has no django_celery_beat.models. Celeriac keeps periodic tasks in a table of its own" in printed
+def test_a_program_that_makes_periodic_tasks_by_the_companions_models(project: Project) -> None:
+    code = (
+        "from django_celery_beat.models import IntervalSchedule, PeriodicTask\n"
+        "every = IntervalSchedule.objects.get_or_create(every=10, period=IntervalSchedule.SECONDS)[0]\n"
+        "PeriodicTask.objects.create(interval=every, name='Build', task='reports.tasks.build', args='[\"long\"]')\n"
+        "from celeriac.models import PeriodicTask\n"
+        "print(list(PeriodicTask.objects.values_list('name', 'kind', 'fields', 'args')))"
+    )
+    assert project.shell(code) == [("Build", "interval", {"every": 10}, ["long"])]
+
+
+@of("database_results")
+def test_what_a_companion_has_besides_is_answered_with_what_there_is_instead(copy: Project) -> None:
+    printed = copy.manage("shell", "-c", "import django_celery_beat.schedulers", status=1)
+    assert "has no django_celery_beat.schedulers. Celeriac keeps periodic tasks in a table of its own" in printed

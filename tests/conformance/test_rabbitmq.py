@@ -1,4 +1,4 @@
-"""RabbitMQ before a store keeps every promise of the suites, on real servers.
+"""RabbitMQ before a store keeps every promise of the suites, on real servers, for a user with the rights of docs/rabbitmq.md.
 
 A job that was pushed has travelled over RabbitMQ when ``push`` returns here, as if the conveyor were always faster than whoever
 asks next. What happens while it is on its way, ``tests/rabbitmq`` asks.
@@ -30,7 +30,7 @@ from celeriac.testing.conformance.machine import MachineSuite
 from celeriac.testing.rabbitmq import RabbitServer
 from celeriac.testing.valkey import ValkeyServer, require_valkey
 from tests.conformance.conftest import empty, opened
-from tests.rabbitmq.conftest import rabbitmq
+from tests.rabbitmq.conftest import LEAST_RIGHTS, rabbitmq
 
 __all__ = ["rabbitmq"]
 
@@ -58,15 +58,16 @@ def valkey() -> Iterator[ValkeyServer]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "valkey"])
+@pytest.fixture
 def make_broker(request: pytest.FixtureRequest, rabbitmq: RabbitServer) -> Callable[[], Any]:
-    if request.param == "sqlite":
+    """A broker over a SQLite file, unless a class asks for another store: each passes all of the suites by itself, too."""
+    if getattr(request, "param", "sqlite") == "sqlite":
         alias = request.getfixturevalue("sqlite_alias")
         empty(alias)
-        return lambda: Arrived(rabbitmq.url(prefix="sqlite."), opened(alias))
+        return lambda: Arrived(rabbitmq.url(LEAST_RIGHTS, prefix="celeriac.sqlite."), opened(alias))
     url = request.getfixturevalue("valkey").url()
     RedisBroker(url).client.flushdb()
-    return lambda: Arrived(rabbitmq.url(prefix="valkey."), RedisBroker(url))
+    return lambda: Arrived(rabbitmq.url(LEAST_RIGHTS, prefix="celeriac.valkey."), RedisBroker(url))
 
 
 @pytest.fixture
@@ -75,6 +76,9 @@ def broker(make_broker: Callable[[], Arrived]) -> Iterator[Arrived]:
     broker.open()
     yield broker
     broker.close()
+
+
+on_both_stores = pytest.mark.parametrize("make_broker", ["sqlite", "valkey"], indirect=True)
 
 
 class TestBroker(BrokerSuite):
@@ -93,6 +97,7 @@ class TestStore(StoreSuite):
     pass
 
 
+@on_both_stores
 class TestControl(ControlSuite):
     pass
 

@@ -10,7 +10,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.chaos.claims import claims_in_flight
 from tests.chaos.engines import Engine
-from tests.chaos.scenarios import LATER_PASSAGES, RANDOM, SHORT, Stage, at_point
+from tests.chaos.scenarios import RANDOM, SHORT, Stage
 from tests.process.conftest import SEED, sound
 
 pytestmark = pytest.mark.process
@@ -26,14 +26,6 @@ RUNS = [
     ("valkey", "child-kills", "prefork"),
     ("valkey", "stops", "prefork"),
     ("rabbitmq", "worker-kills", "prefork"),
-]
-POINTS = [
-    ("sqlite", "after-claim"),
-    ("sqlite", "after-join"),
-    ("sqlite", "before-settle"),
-    ("sqlite", "before-commit"),
-    ("valkey", "after-claim"),
-    ("valkey", "before-settle"),
 ]
 
 
@@ -59,13 +51,3 @@ def test_nothing_is_lost_when_a_claim_outlives_its_child(
     with django_db_blocker.unblock():
         stage = Stage(engine=chaos_engine("postgres"), pool="prefork", seed=SEED, folder=tmp_path, name="short_in_flight")
         sound(claims_in_flight(stage, SHORT))
-
-
-@pytest.mark.parametrize(("engine", "point"), POINTS)
-def test_nothing_is_lost_by_a_kill_at_a_named_point(
-    engine: str, point: str, tmp_path: Path, chaos_engine: Callable[[str], Engine], django_db_blocker: DjangoDbBlocker
-) -> None:
-    with django_db_blocker.unblock():
-        name = f"short_{point}".replace("-", "_")
-        stage = Stage(engine=chaos_engine(engine), pool="prefork", seed=SEED, folder=tmp_path, name=name)
-        sound(at_point(stage, point, LATER_PASSAGES.get(point, 1)))

@@ -64,7 +64,7 @@ def test_a_job_that_asks_for_at_most_once_fails_when_its_child_dies(bench: Bench
 def test_killing_the_master_ends_every_process_of_the_worker(sqlite_bench: Bench) -> None:
     worker = sqlite_bench.start(concurrency=2)
     sqlite_bench.ledger.await_start(sqlite_bench.push("hold", "never"))
-    assert len(worker.processes()) == 5, "a master, a template, a keeper and two children"
+    wait_for(lambda: len(worker.processes()) == 5, "a master, a template, a keeper and two children")
     worker.popen.kill()
     worker.await_gone(patience=2.0)
 

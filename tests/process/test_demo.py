@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,10 +103,10 @@ def test_a_job_that_fails_makes_the_demo_fail(tmp_path: Path) -> None:
     assert "tomatoes.md lacks a readable header line" in done.stdout
 
 
-@pytest.fixture
-def staying(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def staying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """What a demo that goes on running has printed when its visit is over."""
-    process = start_demo(tmp_path, PYTHONUNBUFFERED="1", DEMO_IMPORT_PAUSE="0")
+    process = start_demo(tmp_path_factory.mktemp("staying"), PYTHONUNBUFFERED="1", DEMO_IMPORT_PAUSE="0")
     try:
         yield "".join(iter(lambda: until_ready(process), ""))
     finally:
@@ -122,11 +123,30 @@ def until_ready(process: subprocess.Popen[str]) -> str:
     return "" if line.startswith("Ctrl-C stops everything.") else line
 
 
-def test_the_login_that_it_prints_opens_the_admin(staying: str) -> None:
+@pytest.fixture(scope="module")
+def admin(staying: str) -> Browser:
+    """A browser that has logged in with what was printed."""
     site = re.search(r"Admin +(http://[^ ]+)/admin/", staying)
     login = re.search(r"Login +(\S+) / (\S+)", staying)
     assert site is not None, staying
     assert login is not None, staying
-    page = Browser(site[1]).submit("/admin/login/?next=/admin/", on="/admin/login/", username=login[1], password=login[2])
+    browser = Browser(site[1])
+    page = browser.submit("/admin/login/?next=/admin/", on="/admin/login/", username=login[1], password=login[2])
     assert page.url.endswith("/admin/")
-    assert "Site administration" in page.text
+    return browser
+
+
+def test_the_login_that_it_prints_opens_the_admin(admin: Browser) -> None:
+    assert "Site administration" in admin.get("/admin/").text
+
+
+def test_one_schedule_is_from_the_code_and_one_was_made_in_the_admin_and_both_are_fired(admin: Browser) -> None:
+    page = admin.get("/admin/celeriac/periodictask/").text
+    assert "every minute" in page, "the ranking, which the code declares"
+    assert "every 3 seconds" in page
+    address = re.search(r'href="(/admin/celeriac/periodictask/\d+/change/)[^"]*">look for articles', page)
+    assert address is not None, page
+    deadline = time.monotonic() + 30
+    while "succeeded" not in admin.get(address[1]).text:
+        assert time.monotonic() < deadline, "a worker runs it every 3 seconds"
+        time.sleep(0.2)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +81,8 @@ def test_what_the_settings_declare_is_fired_by_beat_and_run_by_a_worker(site: Pr
     worker = site.worker("-B")
     until(lambda: len(ticks(site, "notes")) >= 6, worker)
     assert worker.printed().startswith("--beat: every worker fires what is due")
+    for started in (worker, alone):
+        assert re.search(r"^  beat    notes: every 0.2 seconds; next 20", started.printed(), re.MULTILINE)
     assert alone.printed().count("the schedule is a table of the project's database") == 3
     assert (worker.stop(), alone.stop()) == (0, 0)
 
@@ -192,3 +198,16 @@ def test_with_a_broker_elsewhere_a_tick_that_is_killed_before_it_is_sent_is_sent
     fired = sorted(job.nominal or 0.0 for job in broker.find({}, 1000))
     assert len(fired) == rows().get().total_run_count
     assert {round(later - earlier, 3) for earlier, later in itertools.pairwise(fired)} == {0.5}
+
+
+def test_what_django_celery_beat_kept_is_imported_from_the_command_line(site: Project) -> None:
+    rows_of_beat = Path(__file__).parents[1] / "compat" / "beat_rows.sql"
+    with closing(sqlite3.connect(site.path)) as connection:
+        connection.executescript(rows_of_beat.read_text())
+    tried = site.start("manage.py", "celeriac", "import-beat", "--dry-run")
+    assert (tried.wait(), rows().count()) == (1, 0)
+    assert "9 imported, 0 already there, 1 left out, 3 cannot be. Nothing was written." in tried.printed()
+    done = site.start("manage.py", "celeriac", "import-beat")
+    assert (done.wait(), rows().count()) == (1, 9)
+    assert "every 10 seconds. This project has no task 'count'." in done.printed()
+    assert "Stop 'celery beat' before a worker of Celeriac starts" in done.printed()

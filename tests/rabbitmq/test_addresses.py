@@ -156,8 +156,9 @@ def test_a_server_that_never_answers_is_given_up_within_5_s(store: MemoryBroker)
         mute.listen()
         begun = time.monotonic()
         with pytest.raises(BrokerUnavailable, match="did not answer"):
-            RabbitBroker(f"amqp://127.0.0.1:{mute.getsockname()[1]}//", store).open()
+            RabbitBroker(f"amqp://127.0.0.1:{mute.getsockname()[1]}//?connection_timeout=0.5", store).open()
     assert time.monotonic() - begun < 5
+    assert Address("amqp://mq").connection_timeout < 5
 
 
 def test_the_next_host_is_tried_where_the_first_is_away(rabbitmq: RabbitServer, store: MemoryBroker) -> None:

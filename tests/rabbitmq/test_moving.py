@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from celeriac.cli.migrate_broker import _move
 from celeriac.engine.brokers.factory import connect
 from celeriac.engine.job import State
 from celeriac.moving import Move, total
@@ -80,3 +81,17 @@ def test_jobs_move_to_the_server_and_come_from_there_as_they_were(
     job = claim_one(rabbit, a_child(rabbit))
     assert (job.id, job.attempts, job.headers) == ("tried", 2, {"tenant": 7})
     assert rabbit.get("later").state is State.SCHEDULED
+
+
+def test_who_moves_to_rabbitmq_is_told_that_it_counts_messages(
+    redis: Any, rabbit_url: str, valkey: ValkeyServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    redis.push(some_jobs(150))
+    move = Move(valkey.url(), rabbit_url)
+    try:
+        assert _move(move, lambda total: None) == 0
+    finally:
+        move.close()
+    said = capsys.readouterr().err
+    assert "after   from 0, to 2\n" in said
+    assert "counted by the message, which may have up to 100 jobs: 150 were moved" in said

@@ -66,6 +66,8 @@ def test_sentinels_are_written_in_one_url_or_as_celery_does_in_several(url: str)
     [
         ("redis://host/jobs", "its database, 'jobs', is no number"),
         ("redis://host:port/0", "no URL of a Redis or Valkey server"),
+        ("redis://host/0?namspace=shop", r"no option 'namspace'. Did you mean 'namespace'\?"),
+        ("redis://host/0?decode_responses=true", "no option 'decode_responses'"),
         ("sentinel://one:26379/0", "it does not name the master"),
         ("sentinel://one:x/0?sentinel_master=m", "a port that is no number"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -39,6 +40,10 @@ def no_such_database(server: Server) -> str:
     return server.url(database=999)
 
 
+def no_sentinel(server: Server) -> str:
+    return server.url().replace("redis://", "sentinel://") + "?sentinel_master=jobs"
+
+
 @pytest.mark.parametrize(
     ("mistake", "says"),
     [
@@ -47,6 +52,7 @@ def no_such_database(server: Server) -> str:
         (no_password, "it wants a password, and the URL has none"),
         (no_such_user, "it refused the user or the password"),
         (no_such_database, "it has no database of that number"),
+        (no_sentinel, "it is no Sentinel: write redis:// instead of sentinel://"),
     ],
 )
 def test_what_a_server_refuses_has_a_sentence_of_its_own(server: Server, mistake: Callable[[Server], str], says: str) -> None:
@@ -100,6 +106,20 @@ def nobody_answers(opened: ExitStack) -> str:
     return f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
 
 
+def another_protocol(opened: ExitStack) -> str:
+    """A web server, say."""
+    listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+    def answer() -> None:
+        with suppress(OSError):  # it is closed at the end
+            while True:
+                client = opened.enter_context(listener.accept()[0])
+                client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    threading.Thread(target=answer, daemon=True).start()
+    return f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+
+
 def what_is_sent_is_dropped(opened: ExitStack) -> str:
     """No answer even to the first packet: as behind a firewall, or where a host is switched off."""
     listener = opened.enter_context(socket.socket())
@@ -118,7 +138,8 @@ def what_is_sent_is_dropped(opened: ExitStack) -> str:
     [
         (refused, "nothing listens there. Start the server"),
         (refused_by_a_cluster, "nothing listens there. Start the server"),
-        (refused_by_sentinels, "no Sentinel knows a living master"),
+        (refused_by_sentinels, "no Sentinel that answers knows a living master"),
+        (another_protocol, "what listens there is no Redis or Valkey server"),
         (no_socket, "there is no such socket. Start the server"),
         (no_such_host, "this machine knows no host of that name. Correct it"),
         (nobody_answers, "it did not answer in time"),
@@ -128,4 +149,6 @@ def what_is_sent_is_dropped(opened: ExitStack) -> str:
 def test_a_place_without_a_server_has_a_sentence_of_its_own(
     opened: ExitStack, mistake: Callable[[ExitStack], str], says: str
 ) -> None:
-    assert says in refusal(mistake(opened))
+    said = refusal(mistake(opened))
+    assert says in said
+    assert "<redis" not in said, "no insides of the driver"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,12 +11,14 @@ from urllib.parse import urlencode
 
 import pytest
 
+from celeriac.conf import read_settings
+from celeriac.conf.reading import Source
 from celeriac.engine.brokers.redis.broker import RedisBroker
 from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured
 from celeriac.engine.job import Job
 from celeriac.testing.redis import RedisServer, require_redis
 from celeriac.testing.servers import free_port
-from tests.redis.certificates import Authority, Files
+from tests.certificates import Authority, Files
 
 ELSEWHERE = "localhost"
 """A name under which the server is reached, and for which it has no certificate."""
@@ -84,6 +87,18 @@ def refusal(url: str) -> str:
 
 def test_a_server_with_a_certificate_of_the_authority_is_believed(secure: Secure) -> None:
     assert opens(secure.url({"ssl_ca_certs": secure.authority})).warnings == ()
+
+
+def test_what_celerys_settings_say_of_tls_is_enough(secure: Secure) -> None:
+    tls = {
+        "ssl_ca_certs": str(secure.authority), "ssl_certfile": str(secure.client.certificate),
+        "ssl_keyfile": str(secure.client.key), "ssl_cert_reqs": ssl.CERT_REQUIRED,
+    }  # fmt: skip
+    plain = f"redis://127.0.0.1:{secure.strict_port}/0"
+    written = {"CELERY_BROKER_URL": plain, "CELERY_BROKER_USE_SSL": tls}
+    opens(read_settings([Source(written)]).settings.broker_url)
+    written = {"CELERY_RESULT_BACKEND": plain, "CELERY_REDIS_BACKEND_USE_SSL": tls}
+    opens(str(read_settings([Source(written)]).settings.result_backend))
 
 
 @pytest.mark.parametrize("named", [True, False])

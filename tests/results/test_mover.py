@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from celeriac.engine.brokers.endings import unwanted
 from celeriac.engine.brokers.mixed import AHEAD, MixedBroker
 from celeriac.engine.brokers.redis.broker import RedisBroker
 from celeriac.engine.brokers.sql.broker import SQLBroker
-from celeriac.engine.job import State
+from celeriac.engine.job import Job, State, Token
 from celeriac.engine.worker import resultmover
 from celeriac.engine.worker.resultmover import ResultMover
 from celeriac.testing.conformance.scenario import (
@@ -136,14 +137,13 @@ def test_what_is_in_both_is_forgotten_in_both(broker: MixedBroker) -> None:
     assert broker.get(job.id) is None
 
 
-def test_a_waiting_caller_gets_a_job_that_moves_before_he_looks(
-    mixed: Mixture, broker: MixedBroker, mover: ResultMover
-) -> None:
+def test_a_waiting_caller_gets_a_job_that_moves_before_he_looks(mixed: Mixture, broker: MixedBroker) -> None:
     job = a_job()
     broker.push([job])
     moved_first: list[str] = []
 
     waiting = mixed.make()
+    mover = ResultMover(waiting.inner.clone(), waiting.results.clone(), "mover", {})  # with connections of this thread's
     original = waiting.inner.wait
 
     def wait_and_be_late(id: str, timeout: float | None) -> Any:
@@ -161,7 +161,8 @@ def test_a_waiting_caller_gets_a_job_that_moves_before_he_looks(
     record = waiter.finish()
     assert moved_first == [job.id]
     assert (record.state, record.result) == (State.SUCCEEDED, b"42")
-    waiting.close()
+    for opened in (mover._broker, mover._results, waiting):
+        opened.close()
 
 
 def test_a_crash_between_keeping_and_forgetting_repeats_harmlessly(broker: MixedBroker, mover: ResultMover) -> None:
@@ -187,6 +188,35 @@ def test_what_the_store_refuses_stays_and_holds_up_nothing(
     assert [known(broker, job.id).state for job in stuck] == [State.SUCCEEDED] * 3
 
 
+def test_the_word_that_a_job_on_its_way_was_cancelled_waits_for_it_at_the_broker(
+    broker: MixedBroker, mover: ResultMover
+) -> None:
+    """As RabbitMQ's broker leaves it in its store."""
+    ahead = Job(id="ahead", task="", queue="", payload=b"")
+    broker.inner.remember(ahead, unwanted(Token(0, "", 0), time.time() - 60))
+    moved = ended_job(broker, State.CANCELLED)
+    while mover.move():
+        pass
+    assert broker.inner.get(moved.id) is None
+    broker.inner.push([a_job("ahead")])
+    assert broker.claim(["default"], 1, a_child(broker)) == []
+    assert known(broker, "ahead").state is State.CANCELLED
+
+
+def test_many_that_moved_behind_one_that_stays_are_passed_over_a_part_at_a_time(
+    broker: MixedBroker, mover: ResultMover
+) -> None:
+    broker.results.push([blocked := a_job()])  # type: ignore[attr-defined]  # a whole engine: the id is live there
+    ended_job(broker, id=blocked.id)
+    for _ in range(120):  # more than one look passes over
+        ended_job(broker)
+    while mover.move():
+        pass
+    last = ended_job(broker)
+    until(lambda: mover.move() or broker.inner.get(last.id) is None, "found behind the places of the others")
+    assert broker.counts()["ended"] == {State.SUCCEEDED: 122}
+
+
 def test_a_scheduled_backlog_hides_no_ended_job(
     broker: MixedBroker, mover: ResultMover, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +237,26 @@ def test_the_thread_moves_what_ended_soon(mixed: Mixture, broker: MixedBroker) -
     finally:
         mover.stop()
     assert broker.leader("results").acquire("another", 1.0), "it has stopped leading"
+
+
+def test_the_thread_outlives_what_nobody_has_thought_of(mixed: Mixture, broker: MixedBroker) -> None:
+    mover = mixed.mover()
+    keep, broken = mover._results.keep, []
+
+    def break_once(records: Any) -> set[str]:
+        if not broken:
+            broken.append(records)
+            raise LookupError("a driver's own mistake")
+        return keep(records)
+
+    mover._results.keep = break_once  # type: ignore[method-assign]  # the store breaks once, as a driver would
+    mover.start()
+    try:
+        job = ended_job(broker)
+        until(lambda: broker.inner.get(job.id) is None, "moved in the end")
+        assert broken
+    finally:
+        mover.stop()
 
 
 def test_only_one_of_two_moves(mixed: Mixture, broker: MixedBroker) -> None:

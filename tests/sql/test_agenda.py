@@ -117,8 +117,8 @@ def test_of_several_who_look_at_once_one_fires_each_tick(alias: str, app: Celery
 
 def test_more_than_a_batch_at_one_minute_are_all_fired(alias: str, agenda: SQLAgenda, others: SQLBroker) -> None:
     due = datetime.now(UTC).replace(second=0, microsecond=0)
-    minutely = {"kind": "crontab", "fields": {}, "task": "count", "next_run": due}
-    rows(alias).bulk_create([PeriodicTask(name=f"entry {number}", **minutely) for number in range(1200)], batch_size=1000)
+    daily = {"kind": "cron", "fields": {"line": f"{due.minute} {due.hour} * * *"}, "task": "count", "next_run": due}
+    rows(alias).bulk_create([PeriodicTask(name=f"entry {number}", **daily) for number in range(1200)], batch_size=1000)
     fired(agenda)
     assert len({job.schedule for job in jobs(others)}) == 1200
     assert {(row.next_run > due, row.last_run) for row in rows(alias).all()} == {(True, due)}
@@ -321,3 +321,16 @@ def test_a_database_that_fails_while_it_is_asked_disables_no_entry(alias: str, a
     [row] = SQLAgenda(others, Planning(app))._due(datetime.now(UTC).timestamp(), 10)
     with pytest.raises(BrokerUnavailable):
         Planning(app)([as_entry(row)], datetime.now(UTC).timestamp(), is_live)
+
+
+def test_the_job_of_a_tick_is_signed_and_encrypted_and_its_row_is_plain(
+    alias: str, app: Celery, agenda: SQLAgenda, others: SQLBroker
+) -> None:
+    app.conf.signing_keys, app.conf.encryption_keys = ["k" * 20], ["e" * 20]
+    an_entry(alias, args=["a secret"])
+    fired(agenda)
+    [job] = jobs(others)
+    assert b"secret" not in job.payload
+    assert app.signer is not None
+    app.signer.verify(job, 0.0)
+    assert rows(alias).get().args == ["a secret"]

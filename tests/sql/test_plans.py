@@ -62,7 +62,8 @@ def much(alias: str, others: SQLBroker) -> SQLBroker:
 
 def plan(broker: SQLBroker, name: str) -> str:
     """Return how the database says that it goes about one of the engine's statements."""
-    params: dict[str, tuple[Any, ...]] = {"agenda": (), "due_entries": (broker.dialect.time(datetime.now(UTC).timestamp()), 500)}
+    now = broker.dialect.time(datetime.now(UTC).timestamp())
+    params: dict[str, tuple[Any, ...]] = {"agenda": (), "due_entries": (now, 500)}
     found = broker.connection.fetch(EXPLAIN[broker.dialect.vendor] + broker.dialect.sql[name], params.get(name, (500,)))
     return "\n".join(str(row[-1]) for row in found)
 

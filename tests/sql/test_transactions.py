@@ -19,6 +19,7 @@ from pytest_django import DjangoDbBlocker
 from celeriac import Celery
 from celeriac.engine.brokers.base import Cancel
 from celeriac.engine.brokers.sql.broker import SQLBroker
+from celeriac.engine.brokers.sql.connection import OwnConnection
 from celeriac.engine.errors import BrokerUnavailable, DatabaseLocked, SchemaMissing
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Outcome
@@ -27,6 +28,7 @@ from celeriac.testing.conformance.scenario import PATIENCE, QUEUE, a_child, a_jo
 from celeriac.testing.mariadb import MariaDBServer
 from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
 from tests.conformance.conftest import database, empty, opened
+from tests.sql import conftest
 
 SQLITE = "django.db.backends.sqlite3"
 POSTGRES = "django.db.backends.postgresql"
@@ -418,6 +420,24 @@ def test_a_server_that_is_gone_is_a_typed_error_in_time_and_the_next_push_after_
         broker.push([a_job()])
     assert rows(brokers[1]) == (4, 4)
     brokers[1].close()
+
+
+ENDS_ITSELF = {"postgresql": "select pg_terminate_backend(pg_backend_pid())", "mysql": "kill connection_id()"}
+
+
+@pytest.mark.parametrize("alias", [conftest.POSTGRES, conftest.MARIADB], indirect=True)
+def test_a_connection_that_is_lost_while_it_is_made_ready_is_an_unavailable_broker(alias: str) -> None:
+    broker = SQLBroker(alias)
+    ready = broker.dialect.connect()
+    broker.connection = OwnConnection(
+        alias,
+        options=ready._options,
+        prepare=lambda raw: raw.cursor().execute(ENDS_ITSELF[connections[alias].vendor]),
+        native=broker.dialect.native,
+        begin=ready._begin,
+    )
+    with pytest.raises(BrokerUnavailable, match=f"The database '{alias}' did not answer"):
+        broker.push([a_job()])
 
 
 def test_a_transaction_that_lost_its_server_takes_no_job_of_a_new_connection(fragile: Fragile) -> None:

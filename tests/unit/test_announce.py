@@ -50,6 +50,12 @@ def test_whatever_the_project_has_to_say_it_has_at_most_twelve_lines_and_says_ho
     assert any("Ctrl-C" in line for line in lines)
 
 
+def test_the_periodic_tasks_are_told_before_how_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    told = ["  beat    report: at 04:00, every day; next 2026-11-21 04:00:00"]
+    assert announce.lines(options(schedule=told), info())[-2:-1] == told
+
+
 @pytest.mark.parametrize("pool", POOLS)
 def test_every_pool_is_described(pool: str) -> None:
     assert any(line.startswith(f"  pool    {pool}, 2 ") for line in announce.lines(options(pool=pool), info()))

@@ -153,6 +153,14 @@ def test_a_cache_in_the_brokers_redis_database_is_an_error(settings: Any, backen
     assert "CACHES['default'] another database number" in str(message.hint)
 
 
+def test_a_cache_in_the_redis_database_of_rabbitmqs_store_is_an_error(settings: Any) -> None:
+    settings.CELERY_BROKER_URL = "amqp://localhost//"
+    settings.CELERY_RESULT_BACKEND = "redis://localhost/1"
+    cache = "django.core.cache.backends.redis.RedisCache"
+    settings.CACHES = {"default": {"BACKEND": cache, "LOCATION": "redis://localhost:6379/1"}}
+    assert "that keeps the jobs" in the_only(Error, "celeriac.E005").msg
+
+
 def test_a_cache_in_another_redis_database_is_none(settings: Any) -> None:
     settings.CELERY_BROKER_URL = "redis://localhost/0"
     settings.CACHES = {

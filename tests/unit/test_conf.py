@@ -300,3 +300,11 @@ def test_a_test_may_override_djangos_settings() -> None:
     with override_settings(CELERY_TASK_ALWAYS_EAGER=True, CELERIAC={"LEASE": 44}):
         assert (app.settings.always_eager, app.conf.lease) == (True, 44)
     assert (app.settings.always_eager, app.conf.lease) == (False, 15)
+
+
+@pytest.mark.parametrize(("zone", "warned"), [("Europe/Berlin", False), ("Asia/Shanghai", True)])
+def test_a_zone_that_is_not_the_one_of_djangos_pages_warns(zone: str, warned: bool) -> None:
+    warnings = read_settings([Source({"CELERY_TIMEZONE": zone})], time_zone="Europe/Berlin").warnings
+    said = f"is {zone} (CELERY_TIMEZONE), and Django's is Europe/Berlin (TIME_ZONE)"
+    assert [said in text for text in warnings] == [True] * warned
+    assert read_settings([], time_zone="Europe/Berlin").warnings == []

@@ -38,6 +38,7 @@ from celeriac.backend.runnable import register, register_declared
 from celeriac.engine.brokers.memory import MemoryBroker
 from celeriac.engine.errors import SoftTimeLimitExceeded, TaskRevokedError
 from celeriac.engine.job import State
+from celeriac.exceptions import QueueNotFound
 from celeriac.queues import declared_queues
 from celeriac.testing.clock import FakeClock
 from tests.unit import djangosample as sample
@@ -305,6 +306,14 @@ def test_a_worker_without_q_serves_the_queues_that_tasks_names(app: Celery) -> N
     with override_settings(TASKS={**TASKS, "third": {"BACKEND": BACKEND, "QUEUES": ["named-only-there"]}}):
         assert "named-only-there" in declared_queues(app)
     assert "named-only-there" not in declared_queues(app)
+
+
+def test_a_queue_that_tasks_names_is_none_that_is_missing(app: Celery, broker: MemoryBroker) -> None:
+    app.conf.task_create_missing_queues = False
+    sample.add.using(queue_name="mail").enqueue(1)
+    assert set(broker.counts()) == {"mail"}
+    with pytest.raises(QueueNotFound, match=r"There is no queue 'mial'.*Did you mean 'mail'"):
+        app.send_task("shop.pay", queue="mial")
 
 
 def test_a_task_that_another_backend_made_is_enqueued_too(app: Celery, broker: MemoryBroker, worker: Worker) -> None:

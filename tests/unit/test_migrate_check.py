@@ -267,7 +267,7 @@ def test_without_the_one_line_its_place_is_named(checked: Checked) -> None:
         ("from celery.beat import Scheduler", NO_SCHEDULERS),
         ("import redbeat", NO_SCHEDULERS),
         ("from celery_once import QueueOnce", "machinery"),
-        ("from django_celery_beat.models import PeriodicTask", NO_SCHEDULERS),
+        ("from django_celery_beat.schedulers import DatabaseScheduler", NO_SCHEDULERS),
         ("from django_celery_results.models import TaskResult", "not written"),
         ("from flower.app import Flower", "events are not sent"),
     ],
@@ -276,6 +276,12 @@ def test_an_import_that_cannot_be_served_is_named(checked: Checked, statement: s
     found = only(checked({"shop/x.py": f"import os\n\n{statement}\n"}))
     assert (found.category, found.file, found.line) == (Category.UNSUPPORTED, "shop/x.py", 3)
     assert reason in found.reason
+
+
+def test_models_of_a_companion_that_are_less_here_are_named(checked: Checked) -> None:
+    found = only(checked({"shop/x.py": "from django_celery_beat.models import PeriodicTask\n"}))
+    assert (found.category, found.line) == (Category.DIFFERS, 1)
+    assert "no foreign key" in found.reason
 
 
 def test_a_signal_that_is_never_sent_is_named(checked: Checked) -> None:

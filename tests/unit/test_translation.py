@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,6 +72,21 @@ def test_what_is_installed_is_what_was_written(path: Path) -> None:
 def test_only_whole_texts_are_marked() -> None:
     # An f-string, or a name, would be looked up as it is at that moment, and never be found.
     assert list(translations.marked(ast.parse("_('one'); _(f'two {x}'); gettext_noop('three'); _(text)"))) == ["one", "three"]
+
+
+def test_a_template_marks_its_texts_too() -> None:
+    template = """{% load i18n %}<p title='{% translate "one" %}'>{%translate 'two "quoted"' as two%}{% url "three" %}</p>"""
+    assert list(translations.translated(template)) == ["one", 'two "quoted"']
+    assert any(file.endswith(".html") for places in translations.messages().values() for file, _line in places)
+
+
+def test_no_template_marks_a_text_in_a_way_that_is_not_looked_for() -> None:
+    tags = {
+        tag
+        for path in translations.PACKAGE.rglob("*.html")
+        for tag in re.findall(r"{%\s*(?:trans|blocktrans\w*)\b|\b_\(", path.read_text(encoding="utf-8"))
+    }
+    assert not tags, "write {% translate %}"
 
 
 def test_no_function_takes_an_f_string_to_be_translated() -> None:

@@ -14,7 +14,7 @@ from celeriac.calling import build_job
 from celeriac.engine.codec import decode_payload
 from celeriac.engine.entry import Entry, IsLive, Step
 from celeriac.engine.errors import BrokerUnavailable, CeleriacError, did_you_mean
-from celeriac.engine.ids import derived_id
+from celeriac.engine.ids import derived_id, new_id
 from celeriac.engine.job import Job
 from celeriac.engine.request import NOMINAL, PERIODIC, iso
 from celeriac.engine.translation import gettext as _
@@ -28,7 +28,9 @@ LOOK_AGAIN = 1.0
 """Seconds until a tick that is held is looked at again."""
 UNKNOWN_FOR = 60.0
 """Seconds that a tick waits for somebody who knows its task: a worker with newer code, perhaps."""
-_OF_A_ROW = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError, CeleriacError)
+KEPT = 10
+"""Ids of its last jobs that an entry keeps."""
+OF_A_ROW = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError, CeleriacError)
 """What a row of anybody's making may raise."""
 
 
@@ -44,6 +46,7 @@ class Planning:
 
     def _step(self, entry: Entry, now: float, is_live: IsLive) -> Step:
         try:
+            _refuse_misdates(entry)
             timetable = Timetable(entry, _mapping("fields", entry.fields), self._app.settings.timezone)
             if entry.next_run is None:
                 return _first(entry, timetable, now)
@@ -52,7 +55,7 @@ class Planning:
             return self._fire(entry, timetable, now, is_live)
         except BrokerUnavailable:
             raise  # that is not the row's fault
-        except _OF_A_ROW as error:
+        except OF_A_ROW as error:
             logger.error("The periodic task %r is stopped: %s", entry.name, error)
             return Step(entry=entry.id, enabled=False, problem=str(error) or type(error).__name__)
 
@@ -81,23 +84,40 @@ class Planning:
             times, following = [], timetable.resume(first, max(now, first))
         if entry.one_off and times:
             times, following = times[:1], None
-        jobs = [self._job(entry, nominal) for nominal in times]
-        return Step(entry=entry.id, jobs=jobs, next_run=following, enabled=following is not None)
+        jobs = [self.job(entry, nominal) for nominal in times]
+        recent = with_recent(entry.recent, [job.id for job in jobs]) if jobs else None
+        return Step(entry=entry.id, jobs=jobs, next_run=following, enabled=following is not None, recent=recent)
 
-    def _job(self, entry: Entry, nominal: float) -> Job:
-        """Return the job of one tick. Whoever builds it, its id is the same."""
-        args, kwargs, options = _arguments(entry)
-        time = iso(nominal)
-        id = derived_id(f"periodic {entry.name}", str(time))
-        options["task_id"] = id
+    def job(self, entry: Entry, nominal: float) -> Job:
+        """Return the job of one tick. Whoever builds it, its id is the same. Raises one of ``OF_A_ROW``."""
+        args, kwargs, options = arguments_of(entry)
+        id = derived_id(f"periodic {entry.name}", str(iso(nominal)))
         if entry.jitter > 0 and not options.keys() & {"countdown", "eta"}:
             options["eta"] = iso(nominal + entry.jitter * _chance(id))
+        return self._build(entry, nominal, id, args, kwargs, options)
+
+    def job_now(self, entry: Entry, now: float) -> Job:
+        """Return a job that is no tick: to run at once, because somebody asked for it. Raises one of ``OF_A_ROW``."""
+        args, kwargs, options = arguments_of(entry)
+        for option in ("countdown", "eta"):
+            options.pop(option, None)
+        return self._build(entry, now, new_id(), args, kwargs, options)
+
+    def _build(self, entry: Entry, nominal: float, id: str, args: Any, kwargs: Any, options: dict[str, Any]) -> Job:
+        time = iso(nominal)
+        options["task_id"] = id
         options |= {"queue": entry.queue or None, "priority": entry.priority}
         marks = {PERIODIC: entry.name, NOMINAL: time}
         app = self._app
         job = build_job(app, entry.task, app.tasks.get_task(entry.task), args, kwargs, options, marks, app.router.written)
         job.schedule, job.nominal = entry.name, nominal
         return job
+
+
+def _refuse_misdates(entry: Entry) -> None:
+    for column in ("start", "end", "held", "last_run"):
+        if isinstance(value := getattr(entry, column), str):
+            raise ValueError(_("{column} was {value!r}, which is no time.").format(column=column, value=value))
 
 
 def _first(entry: Entry, timetable: Timetable, now: float) -> Step:
@@ -120,8 +140,8 @@ def _one(entry: Entry, timetable: Timetable, first: float, now: float) -> tuple[
     return times, timetable.resume(first, max(now, first))
 
 
-def _arguments(entry: Entry) -> tuple[Sequence[Any], Mapping[str, Any], dict[str, Any]]:
-    """Return arguments and options with the types that JSON has no words for."""
+def arguments_of(entry: Entry) -> tuple[Sequence[Any], Mapping[str, Any], dict[str, Any]]:
+    """Return arguments and options with the types that JSON has no words for. Raises ``ValueError`` for anything else."""
     args, kwargs = _read("args", entry.args), _mapping("kwargs", entry.kwargs)
     if not isinstance(args, list):
         raise ValueError(_("args is {args!r}; expected a list.").format(args=args))
@@ -145,6 +165,12 @@ def _mapping(column: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(found, Mapping):
         raise ValueError(_("{column} is {found!r}; expected names with values.").format(column=column, found=found))
     return found
+
+
+def with_recent(before: Any, ids: Sequence[str]) -> list[str]:
+    """Return the ids of an entry's last jobs, the latest last, where these are new."""
+    known = _read("recent", before)
+    return [*(known if isinstance(known, list) else ()), *ids][-KEPT:]
 
 
 def _chance(id: str) -> float:

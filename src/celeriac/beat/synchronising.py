@@ -28,7 +28,7 @@ def synchronise(alias: str, declared: Mapping[str, Declaration]) -> None:
     """Bring declarations into the table of a database, on Django's connection of this thread. Several may do so at once."""
     rows = _rows(alias)
     known = {row.name: row for row in rows.filter(name__in=declared)}
-    new = [_new(rows.model, name, declaration) for name, declaration in declared.items() if name not in known]
+    new = [new_row(rows.model, name, declaration) for name, declaration in declared.items() if name not in known]
     rows.bulk_create(new, ignore_conflicts=True)
     for name, row in known.items():
         if row.origin != row.Origin.CODE:
@@ -45,8 +45,9 @@ def _rows(alias: str) -> QuerySet[PeriodicTask]:
     return PeriodicTask.objects.using(alias)
 
 
-def _new(model: type[PeriodicTask], name: str, declaration: Declaration) -> PeriodicTask:
-    values = {column: _value(column, value) for column, value in declaration.columns.items()}
+def new_row(model: type[PeriodicTask], name: str, declaration: Declaration) -> PeriodicTask:
+    """Return the row of a declaration, not written yet."""
+    values = {column: column_value(column, value) for column, value in declaration.columns.items()}
     enabled = bool(values.pop("enabled", True)) and not declaration.problem
     return model(
         name=name, enabled=enabled, origin="code", digest=declaration.digest, declaration=declaration.columns,
@@ -57,10 +58,10 @@ def _new(model: type[PeriodicTask], name: str, declaration: Declaration) -> Peri
 def _changes(row: PeriodicTask, declaration: Declaration) -> dict[str, Any]:
     """Return the columns to set: those that nobody changed, and that the entry is there again where it was not."""
     before, columns = row.declaration or {}, declaration.columns
-    kept = {column for column in before if getattr(row, column) != _value(column, before[column])}
+    kept = {column for column in before if getattr(row, column) != column_value(column, before[column])}
     if kept.intersection(_SCHEDULE):
         kept.update(_SCHEDULE)
-    changes = {column: _value(column, value) for column, value in columns.items() if column not in kept}
+    changes = {column: column_value(column, value) for column, value in columns.items() if column not in kept}
     changes |= {"digest": declaration.digest, "declaration": columns, "retired": False, "problem": declaration.problem}
     if declaration.problem:
         changes["enabled"] = False
@@ -71,6 +72,6 @@ def _changes(row: PeriodicTask, declaration: Declaration) -> dict[str, Any]:
     return changes
 
 
-def _value(column: str, value: Any) -> Any:
+def column_value(column: str, value: Any) -> Any:
     """Return what a column holds where a declaration says ``value``."""
     return datetime.fromisoformat(value) if column in _MOMENTS and value is not None else value

@@ -1,4 +1,4 @@
-"""The start-up text of a worker: what is connected, what it serves, how to stop it. At most 12 lines."""
+"""The start-up text of a worker: what is connected, what it serves, how to stop it. 12 lines, and the periodic tasks."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def lines(options: WorkerOptions, info: WorkerInfo) -> list[str]:
         if options.tasks
         else _("  tasks   none found"),
         _("  pool    {pool}").format(pool=pool.format(n=options.concurrency)),
+        *options.schedule,
         _("  stop    Ctrl-C finishes what runs; Ctrl-C twice stops at once"),
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:

@@ -67,6 +67,7 @@ def _announce(options: WorkerOptions, info: WorkerInfo) -> None:
     lines = [
         f"celeriac {__version__}  beat {info.name}  pid {os.getpid()}",
         *options.summary[:6],
+        *options.schedule,
         _("  does    fires what is due of the periodic tasks; workers run their jobs"),
         _("  stop    Ctrl-C"),
     ]

@@ -12,6 +12,7 @@ from celeriac.cli.completion import run_completion
 from celeriac.cli.demo import run_demo
 from celeriac.cli.doctor import run_doctor
 from celeriac.cli.health import run_health
+from celeriac.cli.import_beat import run_import_beat
 from celeriac.cli.inspecting import run_control, run_inspect
 from celeriac.cli.jobs import run_jobs
 from celeriac.cli.migrate import run_migrate
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "demo": run_demo,
     "migrate": run_migrate,
     "migrate-broker": run_migrate_broker,
+    "import-beat": run_import_beat,
     "install-as-celery": run_install_as_celery,
     "inspect": run_inspect,
     "control": run_control,

@@ -30,15 +30,15 @@ def run_doctor(app: Celery, options: argparse.Namespace) -> int:
 
     found, schedules = examine(app), entries(app)
     if options.json:
-        periodic = [{**msgspec.to_builtins(entry), "next": [iso(time) for time in entry.next]} for entry in schedules]
+        periodic = [{**msgspec.to_builtins(entry), "next": [iso(time) for time in entry.next]} for entry in schedules.entries]
         show_json({"findings": found, "schedules": periodic})
     else:
         for finding in found:
             show(finding)
-        if schedules:
-            rows = [(entry.name, entry.task, entry.when, _next(entry.enabled, entry.next)) for entry in schedules]
+        if schedules.entries:
+            rows = [(entry.name, entry.task, entry.when, _next(entry.enabled, entry.next)) for entry in schedules.entries]
             show_table(("periodic task", "task", "when", "next runs (UTC)"), rows)
-            say()
+            say(_("And {n} more.").format(n=schedules.more) if schedules.more else "")
         say(_("{checks} checks, {findings} findings.").format(checks=len(CHECKS), findings=len(found)))
     return exits.FAILED if any(finding.gravity is not Gravity.ADVICE for finding in found) else exits.OK
 

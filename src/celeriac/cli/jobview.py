@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from celeriac.cli.durations import iso, moment, span
 from celeriac.cli.tables import clean, clean_lines, say
 from celeriac.engine.codec import decode_failure, decode_payload, decode_result
@@ -16,12 +18,13 @@ from celeriac.engine.translation import gettext as _
 if TYPE_CHECKING:
     from celeriac.app import Celery
 
-RELATIVES = 100
 ENCRYPTED = "(encrypted; --reveal shows it)"
 
 
 def job_json(app: Celery, job: Job, whole: bool = False, reveal: bool = False) -> dict[str, Any]:
     """Return a job for programs; ``whole`` with arguments, attempts and result."""
+    from celeriac.jobs import relatives, worker_name
+
     fields: dict[str, Any] = {
         "id": job.id, "state": job.state.value, "task": job.task, "queue": job.queue, "priority": job.priority,
         "attempts": job.attempts, "created": iso(job.created), "run_at": iso(job.run_at), "started": iso(job.started),
@@ -35,7 +38,7 @@ def job_json(app: Celery, job: Job, whole: bool = False, reveal: bool = False) -
             "result": _result(app, job, reveal),
             "history": [_attempt_json(each) for each in app.broker().attempts(job.id)],
         }
-        fields |= relatives(app, job)
+        fields |= msgspec.structs.asdict(relatives(app, job))
     return fields
 
 
@@ -46,27 +49,6 @@ def _attempt_json(attempt: Attempt) -> dict[str, Any]:
         "finished": iso(attempt.finished), "worker": attempt.worker, "log": attempt.log,
         "error": failure and f"{failure.type}: {failure.message}", "traceback": failure and failure.traceback,
     }  # fmt: skip
-
-
-def worker_name(app: Celery, job: Job) -> str | None:
-    """Return the name of the worker of a job: while one runs, the store knows the worker's id only."""
-    if job.state is not State.RUNNING or job.worker is None:
-        return job.worker
-    return next((worker.name for worker in app.broker().workers() if worker.id == job.worker), job.worker)
-
-
-def relatives(app: Celery, job: Job) -> dict[str, Any]:
-    """Return the jobs that this one enqueued, the retry of it by hand, and what it is a retry of."""
-    from celeriac.jobs import RETRY_OF, retried_as
-
-    family: list[Job] = app.broker().find({"root": job.root or job.id}, RELATIVES)
-    children = [each.id for each in reversed(family) if each.parent == job.id and RETRY_OF not in (each.metadata or {})]
-    again = retried_as(job)
-    return {
-        "children": children,
-        "retry_of": (job.metadata or {}).get(RETRY_OF),
-        "retried_as": again if app.broker().get(again) is not None else None,
-    }
 
 
 def _arguments(app: Celery, job: Job, reveal: bool) -> tuple[Any, Any]:

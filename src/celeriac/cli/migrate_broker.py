@@ -62,6 +62,12 @@ def _move(move: Move, begin: Callable[[int], None]) -> int:
     _say(_("before  from {source}, to {target}").format(source=before[0], target=before[1]))
     _say(_("moved   {moved}").format(moved=moved))
     _say(_("after   from {source}, to {target}").format(source=after[0], target=after[1]))
+    if not move.target.capabilities.inspect:
+        _say(
+            _("What is on its way there is counted by the message, which may have up to 100 jobs: {moved} were moved.").format(
+                moved=moved
+            )
+        )
     left = move.left()
     if left:
         _say(_("{left} jobs are still held by a worker that was killed. Run this again in 15 s.").format(left=left))

@@ -16,6 +16,7 @@ from celeriac.cli.celery_flags import add_celery_flags
 from celeriac.cli.completion import completion_options
 from celeriac.cli.doctor import doctor_options
 from celeriac.cli.health import health_options
+from celeriac.cli.import_beat import import_beat_options
 from celeriac.cli.inspecting import control_options, inspect_options
 from celeriac.cli.jobs import jobs_options
 from celeriac.cli.migrate import migrate_options
@@ -175,6 +176,7 @@ def build(program: str) -> Parser:
     add_project_commands(commands)
     migrate_options(commands.add_parser("migrate", help=_("coming from Celery: migrate check")))
     migrate_broker_options(commands.add_parser("migrate-broker", help=_("move what waits in one broker to another")))
+    import_beat_options(commands.add_parser("import-beat", help=_("copy the periodic tasks of django-celery-beat")))
     beat_options(commands.add_parser("beat", help=_("fire periodic tasks without running jobs (every worker fires them too)")))
     install_options(commands.add_parser("install-as-celery", help=_("also answer to the command 'celery'")))
     return parser

@@ -15,7 +15,7 @@ REPLACEMENTS: Mapping[str, str] = {
     ),
     "django_celery_beat": _(
         "Celeriac keeps periodic tasks in a table of its own, celeriac.models.PeriodicTask, and its workers fire them. The"
-        " tables of django_celery_beat and the rows in them stay as they are, and nothing runs by them."
+        " tables of django_celery_beat stay as they are, and nothing runs by them: 'celeriac import-beat' copies their rows."
     ),
     "django_celery_results": _(
         "Celeriac keeps results with their jobs, in the same database: read them with AsyncResult(id), or as"

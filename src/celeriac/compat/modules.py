@@ -33,6 +33,18 @@ _CRONTABS = {
 }  # fmt: skip
 _LOG = {name: f"celeriac.utils.log:{name}" for name in ("get_logger", "get_task_logger", "task_logger", "base_logger")}
 _DECORATORS = {name: f"celeriac.compat.decorators:{name}" for name in ("task", "periodic_task")}
+_BEAT_MODELS = {
+    **{
+        name: f"celeriac.compat.beat:{name}"
+        for name in (
+            "ClockedSchedule", "CrontabSchedule", "IntervalSchedule", "PeriodicTask", "PeriodicTasks", "SolarSchedule",
+        )
+    },
+    **{
+        name: f"celeriac.compat.beat.schedules:{name}"
+        for name in ("DAYS", "HOURS", "MICROSECONDS", "MINUTES", "PERIOD_CHOICES", "SECONDS")
+    },
+}  # fmt: skip
 _UUID = {"uuid": "celeriac", "gen_unique_id": "celeriac:uuid"}
 
 MODULES: Mapping[str, Mapping[str, str]] = {
@@ -91,6 +103,8 @@ COMPANIONS: Mapping[str, Mapping[str, str]] = {
     "djcelery": {"setup_loader": "celeriac.compat.companions:setup_loader"},
     "django_celery_beat": {},
     "django_celery_beat.apps": {"BeatConfig": "celeriac.compat.companions:BeatConfig"},
+    "django_celery_beat.clockedschedule": {"clocked": "celeriac.schedules:clocked"},
+    "django_celery_beat.models": _BEAT_MODELS,
     "django_celery_results": {},
     "django_celery_results.apps": {"CeleryResultConfig": "celeriac.compat.companions:CeleryResultConfig"},
     "djkombu": {},

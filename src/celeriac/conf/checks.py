@@ -182,9 +182,10 @@ def mapping(value: Any) -> dict[str, Any]:
 def pattern(value: Any) -> str:
     """A regular expression."""
     try:
-        return re.compile(value).pattern
-    except (re.error, TypeError):
+        re.compile(text(value))
+    except (re.error, ValueError):
         raise ValueError(_("a regular expression")) from None
+    return str(value)
 
 
 def rate(value: Any) -> Any:

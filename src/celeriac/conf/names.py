@@ -157,6 +157,11 @@ UNUSED: Mapping[str, Unused] = {
 }
 """Celery's name -> what it would be there. Accepted, kept for whoever reads ``app.conf``, without effect."""
 
+CONNECTING = frozenset({
+    "broker_connection_timeout", "broker_heartbeat", "broker_login_method", "broker_use_ssl", "redis_backend_use_ssl",
+})  # fmt: skip
+"""Celery's names of settings that count where the server in the URL knows such a thing (``connecting.py``)."""
+
 FAMILIES: Mapping[str, str] = {
     "arangodb_": _RESULTS,
     "azureblockblob_": _RESULTS,

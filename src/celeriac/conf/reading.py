@@ -10,7 +10,8 @@ import msgspec
 
 from celeriac.conf import results, serializers
 from celeriac.conf.brokers import DEFAULT, with_master, with_store, without_password
-from celeriac.conf.names import UNUSED, USED, canonical, is_present, why_unused
+from celeriac.conf.connecting import Connecting
+from celeriac.conf.names import CONNECTING, UNUSED, USED, canonical, is_present, why_unused
 from celeriac.conf.settings import FIELDS, Settings, checked, contradictions, shown
 from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
 from celeriac.engine.translation import gettext as _
@@ -43,6 +44,10 @@ class Reading(msgspec.Struct):
     """The settings of ours that the project wrote, whether or not they say the default."""
     unused: dict[str, list[str]] = msgspec.field(default_factory=dict)
     """Why settings have no effect -> which."""
+    urls: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Those of broker and results as they were written, without what other settings say of them."""
+    connecting: dict[str, str] = msgspec.field(default_factory=dict)
+    """Celery's names of settings about a connection -> how they were spelled."""
 
     def take_field(self, field: str, value: Any, name: str) -> None:
         """Keep one value of ours, or the error in it."""
@@ -53,6 +58,8 @@ class Reading(msgspec.Struct):
             self._mistake(name, shown(field, value), error)
             return
         setattr(self.settings, field, kept)
+        if field in ("broker_url", "result_backend"):
+            self.urls[field] = kept
         if field == "broker_url" and value and kept != value:
             self._note_broker(name, value, kept)
 
@@ -88,13 +95,22 @@ class Reading(msgspec.Struct):
                 self.extra[known] = value
                 if _is_meant_for_us(name, source):
                     self._take_unused(known, value, name)
-        self.settings.broker_url = with_master(self.settings.broker_url, self.extra.get("broker_transport_options"))
-        if self.settings.result_backend:
-            options = self.extra.get("result_backend_transport_options")
-            self.settings.result_backend = with_master(self.settings.result_backend, options)
-        self.settings.broker_url = with_store(self.settings.broker_url, self.settings.result_backend)
+        self.complete_urls()
+
+    def complete_urls(self) -> Connecting:
+        """Write into the URLs of broker and results what other settings say of them. Returns what that came to."""
+        connecting = Connecting(self.extra)
+        if backend := self.urls.get("result_backend"):
+            backend = with_master(backend, self.extra.get("result_backend_transport_options"))
+            self.settings.result_backend = connecting.results(backend)
+        url = with_master(self.urls.get("broker_url", DEFAULT), self.extra.get("broker_transport_options"))
+        self.settings.broker_url = with_store(connecting.broker(url), self.settings.result_backend)
+        return connecting
 
     def _take_unused(self, known: str, value: Any, name: str) -> None:
+        if known in CONNECTING:  # whether they count, the whole will tell
+            self.connecting[known] = name
+            return
         if known in serializers.SETTINGS:
             try:
                 serializers.check_serializer(value)
@@ -140,6 +156,12 @@ class Reading(msgspec.Struct):
 
     def conclude(self) -> Reading:
         """Add the notes that only the whole allows."""
+        connecting = self.complete_urls()
+        self.warnings += connecting.warnings()
+        for known, name in self.connecting.items():
+            why = "" if known in connecting.used else why_unused(known, self.extra[known])
+            if why:
+                self.unused.setdefault(why, []).append(name)
         for why, names in self.unused.items():
             text = _("{name} is not used: {why}") if len(names) == 1 else _("{name} are not used: {why}")
             self.notes.append(text.format(name=", ".join(names), why=_(why)))
@@ -152,6 +174,16 @@ class Reading(msgspec.Struct):
                 )
             )
         return self
+
+    def compare_zones(self, time_zone: str | None) -> None:
+        """Warn where times without a zone are in another one than Django's."""
+        if time_zone and self.settings.timezone != time_zone:
+            text = _(
+                "The time zone of schedules and of times without one is {zone} (CELERY_TIMEZONE), and Django's is {time_zone}"
+                " (TIME_ZONE): an hour in a schedule is not the one that pages show. Leave CELERY_TIMEZONE out, unless it is"
+                " meant so."
+            )
+            self.warnings.append(text.format(zone=self.settings.timezone, time_zone=time_zone))
 
     def _note_results(self, backend: str | None) -> None:
         if backend is None or results.is_here(backend):
@@ -175,6 +207,7 @@ def read_settings(sources: Iterable[Source], own: Any = None, time_zone: str | N
         reading.take(source)
     if own is not None:
         reading.take_own(own)
+    reading.compare_zones(time_zone)
     return reading.conclude()
 
 

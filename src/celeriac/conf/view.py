@@ -188,6 +188,7 @@ class Conf:
             self._reading.take_field(field, value, name)
         else:
             self._reading.extra[known or name] = value
+        self._reading.complete_urls()
 
 
 def _items(values: Any) -> Mapping[str, Any]:

@@ -24,6 +24,13 @@ from celeriac.demo.visit import Visit
 
 MAIL_MAY_TAKE = 10.0
 INTERRUPTED = 130
+PAGES = {
+    "Site": "/",
+    "Most read": "/ranking/",
+    "Mail": "/mail/",
+    "Admin": "/admin/",
+    "Schedules": "/admin/celeriac/periodictask/",
+}
 
 
 def run_demo(once: bool, svg: Path | None) -> int:
@@ -105,7 +112,7 @@ def names(addresses: list[str]) -> str:
 def stay(console: Console, site: Site) -> None:
     """Print where to look, and keep everything running."""
     console.print()
-    for title, address in (("Site", "/"), ("Most read", "/ranking/"), ("Mail", "/mail/"), ("Admin", "/admin/")):
+    for title, address in PAGES.items():
         console.print(f"  {title:10} {site.url}{address}", highlight=False)
     console.print(f"  {'Login':10} {site.admin} / {site.password}", highlight=False, markup=False)
     console.print(f"  {'Log':10} {site.log}\n", highlight=False, markup=False)

@@ -49,6 +49,7 @@ class Site:
             "DJANGO_SETTINGS_MODULE": "garden.settings",
             "DEMO_DATA_DIR": str(self.folder),
             "DEMO_MAIL_PORT": str(self.mail_port),
+            "DEMO_RANKING_MINUTE": "*",
             "DEMO_SECRET_KEY": secrets.token_urlsafe(32),
             "DJANGO_SUPERUSER_PASSWORD": self.password,
             "PYTHONUNBUFFERED": "1",

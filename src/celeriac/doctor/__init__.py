@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from celeriac.doctor.examination import CHECKS, examine
 from celeriac.doctor.finding import Finding, Gravity
-from celeriac.doctor.schedules import Entry, entries
+from celeriac.doctor.schedules import entries
 
-__all__ = ["CHECKS", "Entry", "Finding", "Gravity", "entries", "examine"]
+__all__ = ["CHECKS", "Finding", "Gravity", "entries", "examine"]

@@ -10,7 +10,7 @@ from django.db.utils import Error
 
 from celeriac.doctor.finding import Findings, advice, error, warning
 from celeriac.engine.translation import gettext as _
-from celeriac.outbox import has_tables
+from celeriac.outbox import alias_of, has_tables
 
 if TYPE_CHECKING:
     from celeriac.app import Celery
@@ -22,14 +22,6 @@ OPEN = """select pid, usename, coalesce(application_name, ''), state, extract(ep
     and backend_type = 'client backend' order by xact_start limit 5"""
 OPEN_MYSQL = """select trx_mysql_thread_id, '', '', trx_state, timestampdiff(second, trx_started, now())
     from information_schema.innodb_trx where trx_started < now() - interval %s second order by trx_started limit 5"""
-
-
-def alias_of(app: Celery) -> str | None:
-    """Return the database that has our tables: the broker's, else the outbox's; None without any."""
-    url = app.settings.broker_url
-    if url.startswith("django://"):
-        return url.removeprefix("django://").strip("/") or "default"
-    return app.settings.outbox if has_tables() and app.settings.outbox in connections.databases else None
 
 
 def migrations(app: Celery) -> Findings:

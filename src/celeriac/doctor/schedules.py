@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 from django.db.utils import Error
 
-from celeriac.doctor.database import alias_of
+from celeriac.beat.outlook import Found, outlook
+from celeriac.beat.preview import UNREADABLE, schedule_of
 from celeriac.doctor.finding import Findings, advice, error, warning
 from celeriac.engine.errors import did_you_mean
 from celeriac.engine.translation import gettext as _
-from celeriac.outbox import has_tables
-from celeriac.schedules import BaseSchedule, from_dict
+from celeriac.outbox import alias_of, has_tables
 
 if TYPE_CHECKING:
     from celeriac.app import Celery
+    from celeriac.models import PeriodicTask
 
-NEXT = 3
+TOLD = 100
+"""Periodic tasks that are told in words."""
 LATE = 60.0
 """Seconds after which somebody should have fired what is due."""
-_UNREADABLE = (ValueError, TypeError, KeyError, NotImplementedError, ImportError)
 
 
-class Entry(msgspec.Struct, kw_only=True):
-    """A periodic task in words, with its next runs. Times are seconds since 1970 UTC."""
-
-    name: str
-    task: str
-    when: str
-    enabled: bool
-    next: list[float]
-    problem: str = ""
-
-
-def entries(app: Celery) -> list[Entry]:
-    """Return the periodic tasks of the table, by their names."""
-    return [_entry(row, app) for row in _rows(app)]
+def entries(app: Celery) -> Found:
+    """Return the first periodic tasks by their names, in words, and how many more there are."""
+    alias = alias_of(app)
+    if alias is None or not has_tables():
+        return Found([], 0)
+    try:
+        return outlook(app, alias, TOLD, disabled=True)
+    except Error:
+        return Found([], 0)  # whether the tables are there, another check tells
 
 
 def schedules(app: Celery) -> Findings:
@@ -59,7 +53,7 @@ def schedules(app: Celery) -> Findings:
             yield advice("schedules", f"{row.name}: {hint}", _("Where it is meant so, leave it."))
 
 
-def _rows(app: Celery) -> list[Any]:
+def _rows(app: Celery) -> list[PeriodicTask]:
     alias = alias_of(app)
     if alias is None or not has_tables():
         return []
@@ -71,24 +65,8 @@ def _rows(app: Celery) -> list[Any]:
         return []  # whether the tables are there, another check tells
 
 
-def _schedule(row: Any, app: Celery) -> BaseSchedule:
-    fields: Mapping[str, Any] = row.fields if isinstance(row.fields, Mapping) else {}
-    return from_dict({**fields, "kind": row.kind, "tz": row.time_zone or app.settings.timezone})
-
-
-def _hint(row: Any, app: Celery) -> str:
+def _hint(row: PeriodicTask, app: Celery) -> str:
     try:
-        return _schedule(row, app).hint()
-    except _UNREADABLE:
+        return schedule_of(app, row).hint()
+    except UNREADABLE:
         return ""  # the ticker stops such an entry, and its problem says why
-
-
-def _entry(row: Any, app: Celery) -> Entry:
-    try:
-        schedule = _schedule(row, app)
-        when = schedule.describe()
-        after = app.now()
-        following = [moment.timestamp() for moment in schedule.next_times(after, NEXT)] if row.enabled else []
-    except _UNREADABLE as failure:
-        when, following = str(failure), []
-    return Entry(name=row.name, task=row.task, when=when, enabled=row.enabled, next=following, problem=row.problem)

@@ -84,7 +84,9 @@ def _plain_items(items: Sequence[Any]) -> list[Any]:
     plain = []
     for index, item in enumerate(items):
         try:
-            plain.append(item if type(item) in _AS_IS else _plain(item))
+            kind = type(item)
+            small = kind in _AS_IS or (kind is int and -_LARGEST_INT < item < _LARGEST_INT)  # most are, and a call costs more
+            plain.append(item if small else _plain(item))
         except _NotPlain as problem:
             problem.path.append(f"[{index}]")
             raise
@@ -183,7 +185,7 @@ def encode_payload(
     """
     parts = (args, kwargs, embed or {})
     try:
-        payload = _encode(_plain_items(parts))
+        payload = _encode([_plain(part) if part else part for part in parts])
     except (_NotPlain, RecursionError, UnicodeEncodeError):
         for part, name in zip(parts, ("args", "kwargs", "options"), strict=True):
             _to_json(part, f"{task}: {name}", _ARGUMENT_HINT)  # says which of them it is

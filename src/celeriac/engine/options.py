@@ -44,6 +44,8 @@ class WorkerOptions(msgspec.Struct, kw_only=True):
     """What the project's texts are shown in, for the processes that do not know Django."""
     summary: list[str] = msgspec.field(default_factory=list)
     """Lines of the start-up text that only the project knows."""
+    schedule: list[str] = msgspec.field(default_factory=list)
+    """More of them: the periodic tasks in words."""
 
     @property
     def threads(self) -> int:

@@ -35,7 +35,7 @@ def judge(module: str, name: str | None = None) -> Advice | None:
     if module.partition(".")[0] not in _FOREIGN:
         return None
     if supplied(module, name):
-        return longest(knowledge.INERT, module)
+        return longest(knowledge.NOT_ALL, module)
     return longest(knowledge.IMPORTS, f"{module}.{name}" if name else module)
 
 

@@ -41,6 +41,12 @@ SCHEDULES = Advice(
     "What Celery's schedulers are made of is not here: periodic tasks are a table, and every worker fires what is due.",
     "Declare them in CELERY_BEAT_SCHEDULE, or make them rows of celeriac.models.PeriodicTask.",
 )
+BEAT_MODELS = Advice(
+    DIFFERS,
+    "Periodic tasks are made and found by these names, as rows of celeriac.models.PeriodicTask. They are no models: no foreign"
+    " key can point to them, no ModelAdmin show them, and no signal tells of them.",
+    "For those, use celeriac.models.PeriodicTask.",
+)
 PICKLE = Advice(
     UNSUPPORTED,
     "Arguments and results are JSON, with dates, times, decimals and UUIDs besides. There is no pickle and no YAML.",
@@ -208,10 +214,10 @@ SETTINGS: Mapping[str, tuple[Rule, ...]] = {
 """By Celery's present name. The rest is in ``celeriac.conf.names``."""
 
 APPS: Mapping[str, Advice] = {
-    **{
-        app: Advice(UNSUPPORTED if app == "django_celery_beat" else IGNORED, instead, "Take it out of INSTALLED_APPS.")
-        for app, instead in REPLACEMENTS.items()
-    },
+    **{app: Advice(IGNORED, instead, "Take it out of INSTALLED_APPS.") for app, instead in REPLACEMENTS.items()},
+    "django_celery_beat": Advice(
+        CHANGE, REPLACEMENTS["django_celery_beat"], "Run 'celeriac import-beat', then take it out of INSTALLED_APPS."
+    ),
     "django_celery_monitor": Advice(
         UNSUPPORTED, "It reads Celery's events, and none are sent.", "Take it out of INSTALLED_APPS."
     ),
@@ -269,8 +275,8 @@ IMPORTS: Mapping[str, Advice] = {
 }
 """By the longest part that a module's name begins with. Only what ``celeriac.compat.modules`` does not supply is looked up."""
 
-INERT: Mapping[str, Advice] = {"celery.beat": SCHEDULES}
-"""Modules whose names are there, so that a project can be imported, and do nothing."""
+NOT_ALL: Mapping[str, Advice] = {"celery.beat": SCHEDULES, "django_celery_beat.models": BEAT_MODELS}
+"""Modules whose names are there, so that a project can be imported, and do less, or nothing."""
 
 NEVER_SENT = frozenset({
     "beat_embedded_init", "eventlet_pool_apply", "eventlet_pool_postshutdown", "eventlet_pool_preshutdown",

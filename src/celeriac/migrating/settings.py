@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from celeriac.conf import serializers
-from celeriac.conf.names import USED, canonical, why_unused
+from celeriac.conf.names import CONNECTING, USED, canonical, why_unused
 from celeriac.conf.settings import checked
 from celeriac.migrating import knowledge
 from celeriac.migrating.finding import Advice, Category, Finding, found, told
@@ -172,7 +172,7 @@ def judge(setting: Setting) -> Advice | None:
         return _mistake(setting)
     if setting.known in serializers.SETTINGS and setting.value is not UNKNOWN:
         return _of_serializer(setting)
-    return _unused(setting)
+    return None if setting.known in CONNECTING else _unused(setting)
 
 
 def _of_serializer(setting: Setting) -> Advice | None:

@@ -15,6 +15,8 @@ from celeriac.testing.serverprocess import ServerFailed, ServerProcess, free_por
 
 PACKAGE = "rabbitmq-server"
 MISSING = f"RabbitMQ's server is missing. Install it with 'make services', or with the system's package {PACKAGE}."
+MEMORY = "/dev/shm"
+"""A folder in memory, where there is one: Linux has it."""
 _PLACES = ("/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin", "/usr/sbin")
 """Debian's scripts in /usr/sbin run as the user rabbitmq only, with the system's folders: the ones behind them do not."""
 
@@ -32,14 +34,17 @@ def require_rabbitmq() -> None:
 class RabbitServer(ServerProcess):
     """A RabbitMQ node of one's own, on free ports of loopback, with its data in a temporary folder.
 
-    It takes some seconds to start: tests share one. ``settings`` are lines of ``rabbitmq.conf``.
+    It takes some seconds to start: tests share one. ``settings`` are lines of ``rabbitmq.conf``. With ``in_memory`` its data is
+    in memory where the system has a folder there: it survives ``kill -9`` as it would on a disk, and waits for none.
     """
 
     name = "rabbitmq-server"
     folder_prefix = "celeriac-rabbit-"
 
-    def __init__(self, settings: Mapping[str, str] | None = None, patience: float = 90.0) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, patience: float = 90.0, in_memory: bool = False) -> None:
         super().__init__(patience, unprivileged_user())
+        if in_memory and os.access(MEMORY, os.W_OK | os.X_OK):
+            self._place = MEMORY
         program, control = rabbitmq_program(), rabbitmq_program("rabbitmqctl")
         if program is None or control is None:
             raise ServerFailed(MISSING)

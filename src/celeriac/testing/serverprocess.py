@@ -37,6 +37,7 @@ class ServerProcess(ABC):
     def __init__(self, patience: float, owner: tuple[int, int] | None = None) -> None:
         self._patience = patience
         self._owner = owner
+        self._place = short_temporary_folder()
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -131,7 +132,7 @@ class ServerProcess(ABC):
 
     def _create(self) -> None:
         # Directly under the system's folder: the path of a Unix socket must stay under some 100 bytes.
-        self._folder = Path(tempfile.mkdtemp(prefix=self.folder_prefix, dir=short_temporary_folder()))
+        self._folder = Path(tempfile.mkdtemp(prefix=self.folder_prefix, dir=self._place))
         try:
             if self._owner is not None:
                 os.chown(self._folder, *self._owner)

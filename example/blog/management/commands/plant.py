@@ -9,6 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from celeriac.models import PeriodicTask
+
 from blog import importer
 from blog.models import Article, View
 
@@ -25,7 +27,21 @@ class Command(BaseCommand):
         """Do it; a second time adds reads only."""
         articles = [importer.import_file(file)[0] for file in importer.files()[:FIRST]]
         View.objects.bulk_create(made_up_reads(articles))
+        look_often()
         self.stdout.write(f"{len(articles)} articles, {READS} reads made up.")
+
+
+def look_often() -> None:
+    """Make the periodic task that a gardener would make in the admin: nothing of it is in the code."""
+    PeriodicTask.objects.get_or_create(
+        name="look for articles",
+        defaults={
+            "kind": "interval",
+            "fields": {"every": 3},
+            "task": "blog.tasks.look_for_articles",
+            "description": "How many articles wait in the folder to be imported.",
+        },
+    )
 
 
 def made_up_reads(articles: list[Article]) -> list[View]:

@@ -22,9 +22,10 @@ class Movable(Protocol):
     """A broker whose ended jobs can be moved to a result store elsewhere. Until then it is their store itself."""
 
     def ended(self, limit: int, after: int = 0) -> tuple[list[Record], int]:
-        """Return up to ``limit`` records of ended jobs whose numbers are over ``after``, about the oldest first.
+        """Return about ``limit`` records of ended jobs from the place ``after`` on (0: the first), about the oldest first.
 
         A call may look at a part of the jobs only: the second value is the ``after`` of the next, 0 where that was all.
+        A place is a number, or whatever an engine finds its way by; one that was given before may pass over some.
         """
 
     def drop(self, numbers: Sequence[int]) -> int:

@@ -16,4 +16,10 @@ def ready(sources: Sequence[Any], seconds: float) -> list[Any]:
     if not sources:
         time.sleep(seconds)
         return []
-    return select.select(sources, [], [], seconds)[0]
+    if not hasattr(select, "poll"):
+        return select.select(sources, [], [], seconds)[0]
+    poll = select.poll()  # which, unlike select, knows descriptors over 1023: a web server's process may have as many
+    for source in sources:
+        poll.register(source, select.POLLIN)
+    readable = {descriptor for descriptor, _event in poll.poll(seconds * 1000)}
+    return [source for source in sources if (source if isinstance(source, int) else source.fileno()) in readable]

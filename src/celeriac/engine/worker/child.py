@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import math
 import random
-import select
 import signal
 import threading
 import time
@@ -21,6 +20,7 @@ from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.errors import BrokerUnavailable, ChildIsDead, LeaseLost, TaskCancelled, TaskOverdue
 from celeriac.engine.faults import fault_point
 from celeriac.engine.ipc.channel import Channel, ChannelClosed
+from celeriac.engine.ipc.ready import ready
 from celeriac.engine.ipc.slots import SlotWriter
 from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
@@ -281,7 +281,7 @@ class Child:
         self.sleeper.wake()
 
     def _hear(self) -> None:
-        if self.master is None or not select.select([self.master], [], [], 0)[0]:
+        if self.master is None or not ready([self.master], 0):
             return
         try:
             for message in self.master.receive():

@@ -34,7 +34,7 @@ def conveying(project: Project) -> Iterator[None]:
     if make is None or not options.queues:
         yield
         return
-    thread = ConveyorThread(make(options.queues, options.concurrency))
+    thread = ConveyorThread(make(options.queues, options.concurrency, project.results()))
     thread.start()
     try:
         yield

@@ -69,6 +69,9 @@ class Relay:
             except BrokerUnavailable as error:
                 pause = min(2 * pause + EVERY, LONGEST_BACKOFF)
                 logger.warning("%s Trying again in %.0f s; nothing is lost.", error, pause)
+            except Exception:
+                pause = min(2 * pause + EVERY, LONGEST_BACKOFF)
+                logger.exception("Sending what the outbox holds broke; trying again in %.0f s.", pause)
         self._leave()
 
     def _relay(self) -> None:

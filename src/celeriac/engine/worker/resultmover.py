@@ -85,6 +85,9 @@ class ResultMover:
             except BrokerUnavailable as error:
                 pause = min(2 * pause + EVERY, LONGEST_BACKOFF)
                 logger.warning("%s Results stay at the broker; trying again in %.1f s; nothing is lost.", error, pause)
+            except Exception:
+                pause = min(2 * pause + EVERY, LONGEST_BACKOFF)
+                logger.exception("Results stay at the broker, since moving them broke; trying again in %.1f s.", pause)
         self._leave()
 
     def _turn(self) -> float:
@@ -101,11 +104,10 @@ class ResultMover:
 
     def move(self) -> int:
         """Move a batch: of the oldest, or else of where the last look ended. Returns how many jobs it was."""
-        limit = BATCH + len(self._refused)
-        records, after = self._broker.ended(limit)
+        records, after = self._broker.ended(BATCH)
         moved = self._move(records)
         if not moved and after:
-            records, self._cursor = self._broker.ended(limit, max(after, self._cursor))
+            records, self._cursor = self._broker.ended(BATCH, max(after, self._cursor))
             moved = self._move(records)
         return moved
 
@@ -132,6 +134,9 @@ class ResultMover:
 
 
 def _is_ripe(record: Record, now: float) -> bool:
-    """Return whether a job has ended long enough ago. A time to come is that of another clock, and tells nothing."""
+    """Return whether a job has ended long enough ago. A time to come is that of another clock, and tells nothing.
+
+    A record without a task is the word that a job on its way here was cancelled: it stays, so that the job is known on arrival.
+    """
     ended = record.job.finished or 0.0
-    return not 0.0 <= now - ended < YOUNG
+    return bool(record.job.task) and not 0.0 <= now - ended < YOUNG

@@ -41,10 +41,13 @@ function show({ schedule, task, errors }) {
   write("zone", schedule?.zone);
   write("hint", schedule?.hint);
   writeTimes(schedule?.times ?? []);
-  write("signature", task?.signature);
-  write("about", task?.about);
+  signature.textContent = task?.signature ?? "";
+  signature.title = task?.about ?? "";
   writeErrors(errors);
 }
+
+// How the chosen task is called, below its name.
+const signature = Object.assign(document.createElement("p"), { className: "celeriac-signature" });
 
 let asked; // the request on its way: an answer that comes after the next question is dropped
 let timer;
@@ -71,6 +74,7 @@ function askSoon(pause) {
 
 if (kind && preview) {
   showKind();
+  form.querySelector(".form-row.field-task")?.append(signature);
   kind.addEventListener("change", showKind);
   form.addEventListener("input", () => askSoon(PAUSE));
   form.addEventListener("change", () => askSoon(PAUSE));

@@ -16,6 +16,7 @@ from celeriac.testing.conformance.scenario import (
     MakeEngine,
     a_child,
     a_job,
+    a_scheduled_job,
     a_worker,
     an_outcome,
     another,
@@ -50,6 +51,15 @@ class ClaimSuite:
         assert len(broker.claim(["a", "b"], 4, child)) == 4
         assert broker.claim(["a", "b"], 0, child) == []
         assert len(broker.claim(["a", "b"], 100, child)) == 3
+
+    def test_the_backlog_of_a_queue_is_what_waits_there_counted_up_to_a_limit(self, broker: Engine) -> None:
+        assert broker.backlog("mail", 10) == 0
+        broker.push([*some_jobs(5, queue="mail"), a_job(queue="mailing"), a_scheduled_job(600, queue="mail")])
+        assert (broker.backlog("mail", 10), broker.backlog("mail", 3), broker.backlog("mailing", 3)) == (5, 3, 1)
+        claimed = claim_one(broker, a_child(broker), "mail")
+        assert broker.backlog("mail", 10) == 4, "one runs"
+        broker.release([claimed.token])
+        assert broker.backlog("mail", 10) == 5
 
     def test_a_higher_priority_comes_first(self, broker: Engine) -> None:
         if not broker.capabilities.priority:

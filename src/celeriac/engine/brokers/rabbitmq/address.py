@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from celeriac.engine.brokers import tls
 from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
 from celeriac.engine.translation import gettext as _
 
@@ -18,10 +19,12 @@ DEFAULT_STORE = "django://default"
 LONGEST = 255
 """Bytes of a name: AMQP has no room for more."""
 HEARTBEAT = 10
-"""Seconds: a dead peer is noticed by either side after one to two of them."""
+"""Seconds: a dead peer is noticed by either side after one to two of them. 0: nobody looks."""
+CONNECTION_TIMEOUT = 4.0
+"""Seconds in which a connection is to be made."""
 _PORTS = {False: 5672, True: 5671}
 _OPTIONS = frozenset({
-    "heartbeat", "prefix", "store", "login_method",
+    "connection_timeout", "heartbeat", "prefix", "store", "login_method",
     "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_server_hostname",
 })  # fmt: skip
 _LOGINS = frozenset({"PLAIN", "AMQPLAIN", "EXTERNAL"})
@@ -49,7 +52,13 @@ class Address:
         # One slash alone is the virtual host "/", as in Celery; so are two, and %2f.
         self.virtual_host = unquote(path) or "/" if slash else "/"
         self.prefix = self.query.get("prefix", PREFIX)
-        self.heartbeat = self._heartbeat()
+        self.heartbeat = int(self._seconds("heartbeat", HEARTBEAT))
+        self.connection_timeout = self._seconds("connection_timeout", CONNECTION_TIMEOUT) or CONNECTION_TIMEOUT
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether TLS is wanted from whoever answers."""
+        return self.is_secure and _VERIFYING.get(self.query.get("ssl_cert_reqs", "").lower()) is ssl.CERT_NONE
 
     def queue(self, name: str) -> str:
         """Return what a queue of ours is called at the server. Where that is too long, a digest takes its end's place."""
@@ -73,12 +82,12 @@ class Address:
             raise self._wrong(_("the port {port!r} is no number.").format(port=port))
         return f"{host or 'localhost'}:{port or _PORTS[self.is_secure]}"
 
-    def _heartbeat(self) -> int:
-        text = self.query.get("heartbeat", str(HEARTBEAT))
+    def _seconds(self, option: str, default: float) -> float:
+        text = self.query.get(option, str(default))
         try:
-            return max(0, int(float(text)))
+            return max(0.0, float(text))
         except ValueError:
-            raise self._wrong(_("heartbeat={text} is no number of seconds.").format(text=text)) from None
+            raise self._wrong(_("{option}={text} is no number of seconds.").format(option=option, text=text)) from None
 
     def _login(self) -> str:
         method = self.query.get("login_method", "PLAIN").upper()
@@ -91,6 +100,8 @@ class Address:
         asked = self.query.get("ssl_cert_reqs", "required").lower()
         if asked not in _VERIFYING:
             raise self._wrong(_("ssl_cert_reqs={asked} is none of required, optional, none.").format(asked=asked))
+        if said := tls.unreadable(self.query):
+            raise self._wrong(said)
         found: dict[str, Any] = {"cert_reqs": _VERIFYING[asked]}
         for option, name in (("ssl_ca_certs", "ca_certs"), ("ssl_certfile", "certfile"), ("ssl_keyfile", "keyfile")):
             if option in self.query:

@@ -13,16 +13,18 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from celeriac.engine.brokers import tls
 from celeriac.engine.brokers.base import Cancel, Capabilities, Command, Purge
 from celeriac.engine.brokers.delegating import Delegating
 from celeriac.engine.brokers.endings import unwanted
-from celeriac.engine.brokers.rabbitmq.address import Address
+from celeriac.engine.brokers.rabbitmq.address import Address, hidden
 from celeriac.engine.brokers.rabbitmq.conveyor import Conveyor
 from celeriac.engine.brokers.rabbitmq.intake import MOST, Intake
 from celeriac.engine.brokers.rabbitmq.link import Link
 from celeriac.engine.brokers.rabbitmq.links import Links
 from celeriac.engine.brokers.rabbitmq.outages import typed_errors
 from celeriac.engine.brokers.rabbitmq.parcels import parcels
+from celeriac.engine.brokers.resultstore import ResultStore
 from celeriac.engine.job import Job, State, Token
 
 FIRST_LOOKS = (0.001, 0.001, 0.002, 0.003, 0.005)
@@ -60,6 +62,12 @@ class RabbitBroker(Delegating):
         if not self._cloned:
             self._use(lambda link: None)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the start-up text says about server and store."""
+        unchecked = tls.warnings(hidden(self.url)) if self.address.is_unchecked else ()
+        return (*unchecked, *getattr(self.inner, "warnings", ()))
+
     def close(self) -> None:
         """Let go of the store's connections, and of those to RabbitMQ that rest."""
         self.inner.close()
@@ -69,9 +77,12 @@ class RabbitBroker(Delegating):
         """Return a broker on the same data, for another thread."""
         return RabbitBroker(self.url, self.inner.clone(), cloned=True)
 
-    def conveyor(self, queues: Sequence[str], least: int) -> Conveyor:
-        """Return what brings jobs of ``queues`` into the store, for a worker that runs ``least`` at a time."""
-        return Conveyor(self.address, self.inner, queues, least)
+    def conveyor(self, queues: Sequence[str], least: int, results: ResultStore | None = None) -> Conveyor:
+        """Return what brings jobs of ``queues`` into the store, for a worker that runs ``least`` at a time.
+
+        ``results`` is where they move from there once they have ended.
+        """
+        return Conveyor(self.address, self.inner, queues, least, results)
 
     def _use(self, action: Any) -> Any:
         with typed_errors(self.url):
@@ -94,15 +105,10 @@ class RabbitBroker(Delegating):
         return sum(int(self._use(lambda link, queue=queue: self._empty(link, queue))) for queue in queues)
 
     def _empty(self, link: Link, queue: str) -> int:
-        name, brought = self.address.queue(queue), 0
-        while left := link.count(name):
-            intake = Intake(link, self.inner, queue, name, MOST)
-            came = intake.empty(left)
-            intake.close()
-            brought += came
-            if not came:
-                break  # others were faster
-        return brought
+        intake = Intake(link, self.inner, queue, self.address.queue(queue), MOST)
+        intake.empty()
+        intake.close()
+        return intake.brought
 
     def control(self, command: Command) -> int:
         """Carry out ``command``. A purge brings in what RabbitMQ has first; a job to cancel may still be on its way."""

@@ -14,6 +14,7 @@ from celeriac.engine.brokers.rabbitmq.address import Address
 from celeriac.engine.brokers.rabbitmq.intake import Intake
 from celeriac.engine.brokers.rabbitmq.link import Link
 from celeriac.engine.brokers.rabbitmq.outages import typed_errors
+from celeriac.engine.brokers.resultstore import ResultStore
 from celeriac.engine.ipc.ready import ready
 
 LOOK = 0.02
@@ -25,11 +26,14 @@ say so, and send nothing more."""
 
 
 class Conveyor:
-    """Owned by one thread. ``least`` is the number of jobs that the worker runs at a time."""
+    """Owned by one thread. ``least`` is the number of jobs that the worker runs at a time, ``results`` as for an intake."""
 
-    def __init__(self, address: Address, store: Any, queues: Sequence[str], least: int) -> None:
+    def __init__(
+        self, address: Address, store: Any, queues: Sequence[str], least: int, results: ResultStore | None = None
+    ) -> None:
         self._address = address
         self._store = store
+        self._results = results
         self._queues = queues
         self._least = max(least, 1)
         self._link: Link | None = None
@@ -52,7 +56,7 @@ class Conveyor:
     def _turn(self, waits: Sequence[Any]) -> int:
         link = self._link or self._connect()
         looks = any(intake.waits_for_room for intake in self._intakes)
-        if not link.has_arrived():
+        if not (any(intake.has_more for intake in self._intakes) or link.has_arrived()):
             ready([link.fileno(), *waits], LOOK if looks else BEAT)
         link.receive()
         if time.monotonic() - self._beaten > BEAT:
@@ -78,7 +82,7 @@ class Conveyor:
             name = self._address.queue(queue)
             link.declare(name)
             self._heard = time.monotonic()
-            self._intakes.append(Intake(link, self._store, queue, name, self._least))
+            self._intakes.append(Intake(link, self._store, queue, name, self._least, self._results))
         for intake in self._intakes:
             intake.turn()
         return link
@@ -94,3 +98,5 @@ class Conveyor:
         if link is not None:
             link.close()
         self._store.close()
+        if self._results is not None:
+            self._results.close()

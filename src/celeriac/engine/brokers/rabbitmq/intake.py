@@ -6,12 +6,14 @@ import logging
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import amqp  # type: ignore[import-untyped]  # py-amqp has no types
 import msgspec
 
 from celeriac.engine.brokers.rabbitmq.link import Link
 from celeriac.engine.brokers.rabbitmq.parcels import unpacked
+from celeriac.engine.brokers.resultstore import ResultStore
 from celeriac.engine.errors import BrokerUnavailable
 from celeriac.engine.ipc.ready import ready
 from celeriac.engine.job import Job, State, Token
@@ -22,11 +24,24 @@ logger = logging.getLogger("celeriac.keeper")
 
 MOST = 500
 """Messages that the server may send ahead of their acknowledgement, where jobs are short."""
+LOAD = 1000
+"""Jobs after which the store is written to: longer writes would keep out the children."""
 GROWTH = 4
+FEW = 10
+"""Messages that are fetched one by one: to have more of them sent, and no more after these, takes some round trips, too."""
 SILENCE = 0.2
 """Seconds without a message after which what is left of a queue is with another worker."""
 REST_AFTER = 1.0
 """Seconds without room in the store after which the consumer ends, until there is room again."""
+
+
+class _Arrival(NamedTuple):
+    """A message: its number on the channel, the id of its first job, whether it was sent before, and its body."""
+
+    tag: int
+    id: str
+    again: bool
+    body: bytes
 
 
 class Intake:
@@ -35,18 +50,24 @@ class Intake:
     A message is acknowledged once its jobs are in the store and fewer of the queue's jobs wait there than its window. What is
     not acknowledged counts against the prefetch, so the server sends no more: as many as there are free slots (``least``)
     at first, and more where the workers have emptied the store before we look again.
+
+    ``results`` is where jobs move from the store once they have ended, if anywhere: a message that comes again is looked up
+    there, lest its job run again.
     """
 
-    def __init__(self, link: Link, store: Any, queue: str, name: str, least: int) -> None:
+    def __init__(self, link: Link, store: Any, queue: str, name: str, least: int, results: ResultStore | None = None) -> None:
         self._link = link
         self._store = store
+        self._results = results
         self._queue, self.name = queue, name
         self._least = least
         self._channel = link.channel()
         self._window = least
         self._consumer = ""
-        self._arrived: list[tuple[int, str, bytes]] = []
+        self._arrived: list[_Arrival] = []
         self._received = 0
+        self.brought = 0
+        """How many jobs it has brought in."""
         self._tag = 0
         self._unacknowledged = 0
         self._full_since: float | None = None
@@ -67,24 +88,53 @@ class Intake:
 
     def _deliver(self, message: Any) -> None:
         self._received += 1
-        properties = message.properties
-        self._arrived.append((message.delivery_tag, properties.get("message_id", ""), bytes(_as_bytes(message.body))))
+        id, again = message.properties.get("message_id", ""), bool(message.delivery_info.get("redelivered"))
+        self._arrived.append(_Arrival(message.delivery_tag, id, again, bytes(_as_bytes(message.body))))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something has arrived that is not in the store yet."""
+        return bool(self._arrived)
 
     def land(self) -> int:
-        """Write what has arrived to the store. Returns how many jobs that were. Raises ``BrokerUnavailable``, keeping it."""
+        """Write what has arrived to the store, or a part of it where it is much. Returns how many jobs that were.
+
+        Raises ``BrokerUnavailable``, keeping it.
+        """
         if not self._arrived:
             return 0
         jobs: list[Job] = []
-        for _tag, id, body in self._arrived:
-            try:
-                jobs += unpacked(body)
-            except msgspec.MsgspecError as error:
-                self._park(Job(id=id or f"unreadable-{time.time_ns()}", task="", queue=self._queue, payload=body), error)
+        messages = 0
+        while messages < len(self._arrived) and len(jobs) < LOAD:
+            jobs += self._jobs_of(self._arrived[messages])
+            messages += 1
         push(self._store, jobs)
-        self._tag = self._arrived[-1][0]
-        self._unacknowledged += len(self._arrived)
-        self._arrived = []
+        self.brought += len(jobs)
+        self._tag = self._arrived[messages - 1].tag
+        self._unacknowledged += messages
+        del self._arrived[:messages]
         return len(jobs)
+
+    def _jobs_of(self, arrival: _Arrival) -> list[Job]:
+        try:
+            jobs = unpacked(arrival.body)
+        except msgspec.MsgspecError as error:
+            id = arrival.id or f"unreadable-{time.time_ns()}"
+            self._park(Job(id=id, task="", queue=self._queue, payload=arrival.body), error)
+            return []
+        if arrival.again and self._results is not None:
+            return [job for job in jobs if not self._is_known(self._results, job.id)]
+        return jobs
+
+    def _is_known(self, results: ResultStore, id: str) -> bool:
+        """Return whether a job has come before. It is kept among the results before it leaves the store: so the store first."""
+        if self._store.get(id) is not None:
+            return True
+        try:
+            return results.get(id) is not None
+        except BrokerUnavailable as error:
+            logger.warning("%s The message of job %s came again; if the job has ended, it runs once more.", error, id)
+            return False
 
     def _park(self, job: Job, error: Exception) -> None:
         logger.error(
@@ -133,24 +183,38 @@ class Intake:
         self._consumer = uuid.uuid4().hex
         self._channel.basic_consume(self.name, self._consumer, callback=self._deliver)
 
-    def stop(self) -> int:
-        """Have it send no more. What it had sent already is brought in, too. Returns how many jobs that were."""
+    def stop(self) -> None:
+        """Have it send no more. What it had sent already is brought in, too."""
         consumer, self._consumer = self._consumer, ""
         if consumer:
             self._channel.basic_cancel(consumer)
-        brought = self.land()
+        while self._arrived:
+            self.land()
         self.acknowledge()
-        return brought
 
-    def empty(self, messages: int) -> int:
-        """Bring in so many messages, or those that nobody else takes meanwhile. Returns how many jobs came."""
-        brought = 0
+    def empty(self) -> None:
+        """Bring in all that the queue has, but for what somebody else takes meanwhile. One that does not exist is empty.
+
+        The server is asked until it has nothing: what it counts may be late, as after its start.
+        """
+        try:
+            while message := self._channel.basic_get(self.name):
+                self._deliver(message)
+                if (left := message.delivery_info["message_count"]) > FEW:
+                    self._stream(left)
+                self.stop()
+        except amqp.NotFound:
+            pass
+
+    def _stream(self, messages: int) -> None:
+        """Bring in so many messages, or those that nobody else takes meanwhile."""
+        messages += self._received
         self._consume(min(messages, MOST))
-        while self._received < messages and (self._arrived or ready([self._link.fileno()], SILENCE)):
+        while self._received < messages and (self._link.has_arrived() or ready([self._link.fileno()], SILENCE)):
             self._link.receive()
-            brought += self.land()
+            while self._arrived:
+                self.land()
             self.acknowledge()
-        return brought + self.stop()
 
     def renew(self) -> None:
         """Consume anew, unless something is on its way."""

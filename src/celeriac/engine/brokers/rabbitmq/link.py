@@ -10,8 +10,9 @@ from typing import Any
 import amqp  # type: ignore[import-untyped]  # py-amqp has no types
 
 from celeriac.engine.brokers.rabbitmq.address import Address
-from celeriac.engine.brokers.rabbitmq.outages import CONNECT_PATIENCE, FAULTS, PATIENCE, Blocked, Refused
+from celeriac.engine.brokers.rabbitmq.outages import FAULTS, PATIENCE, Blocked, Refused
 from celeriac.engine.brokers.rabbitmq.parcels import Parcel
+from celeriac.engine.brokers.rabbitmq.reading import is_ahead, read_ahead
 from celeriac.engine.ipc.ready import ready
 
 OUTSTANDING = 500
@@ -137,6 +138,8 @@ class Link:
 
     def has_arrived(self) -> bool:
         """Return whether there is something to receive."""
+        if is_ahead(self._connection.transport):
+            return True
         sock = self._connection.sock
         pending: Callable[[], int] | None = getattr(sock, "pending", None)  # what TLS has decrypted already
         return bool((pending is not None and pending()) or ready([sock], 0))
@@ -171,7 +174,7 @@ def _connect(address: Address, heartbeat: int) -> Any:
 
 def _connect_to(address: Address, host: str, heartbeat: int) -> Any:
     connection = amqp.Connection(
-        **address.options(host), heartbeat=heartbeat, connect_timeout=CONNECT_PATIENCE,
+        **address.options(host), heartbeat=heartbeat, connect_timeout=address.connection_timeout,
         on_blocked=lambda reason: None,  # which tells the server that we want to know
         client_properties={"product": "Celeriac"},
     )  # fmt: skip
@@ -180,5 +183,6 @@ def _connect_to(address: Address, host: str, heartbeat: int) -> Any:
     except FAULTS:
         connection.collect()
         raise
+    read_ahead(connection.transport)
     connection.sock.settimeout(PATIENCE)  # for every answer from now on
     return connection

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import amqp  # type: ignore[import-untyped]  # py-amqp has no types
 
+from celeriac.engine.brokers import tls
 from celeriac.engine.brokers.rabbitmq.address import hidden
 from celeriac.engine.errors import BrokerUnavailable
 from celeriac.engine.translation import gettext as _
@@ -16,8 +17,6 @@ from celeriac.engine.translation import gettext_noop
 
 PATIENCE = 5.0
 """Seconds that any one answer may take."""
-CONNECT_PATIENCE = 4.0
-"""Seconds in which a connection is to be made."""
 
 _RIGHTS = gettext_noop(
     "this user may not do that. It needs configure, write and read on our queues, and write on the default exchange:"
@@ -43,10 +42,6 @@ _CAUSES = (
     (
         "inequivalent arg",
         gettext_noop("the queue was declared with other arguments: delete it there, or have others made by ?prefix=."),
-    ),
-    (
-        "CERTIFICATE_VERIFY_FAILED",
-        gettext_noop("its certificate is not to be trusted: name the authority by ?ssl_ca_certs=/path/ca.pem."),
     ),
     ("WRONG_VERSION_NUMBER", _NO_TLS),
     ("record layer failure", _NO_TLS),
@@ -93,6 +88,9 @@ def _sentence(error: Exception) -> str:
     text = str(error)
     for mark, sentence in _CAUSES:
         if mark in text:
+            return f"{_(sentence)} ({text})"
+    for marks, sentence in tls.CAUSES:
+        if any(mark in text for mark in marks):
             return f"{_(sentence)} ({text})"
     if isinstance(error, socket.gaierror):
         return _("the host name is unknown. Correct the URL. ({error})").format(error=text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,17 +9,23 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 from redis.connection import parse_url
 
-from celeriac.engine.errors import ImproperlyConfigured
+from celeriac.engine.brokers import tls
+from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
 from celeriac.engine.translation import gettext as _
 
 DEFAULT_NAMESPACE = "default"
 SENTINEL_PORT = 26379
 _PLAIN = {"valkey": "redis", "valkeys": "rediss", "redis+socket": "unix", "valkey+unix": "unix"}
 _OURS = frozenset({"namespace", "sentinel_master", "master_name", "sentinel_username", "sentinel_password", "virtual_host"})
+_DRIVERS = frozenset({
+    "db", "username", "password", "client_name", "protocol", "health_check_interval", "max_connections", "retry_on_timeout",
+    "socket_timeout", "socket_connect_timeout", "socket_keepalive", "ssl_ca_certs", "ssl_ca_data", "ssl_ca_path",
+    "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_ciphers", "ssl_keyfile", "ssl_min_version", "ssl_password",
+})  # fmt: skip
+"""Options that are redis-py's. Others of its options would change what we read."""
 _SAME = {"127.0.0.1": "localhost", "::1": "localhost"}
 _VERIFYING = {"CERT_NONE": "none", "CERT_OPTIONAL": "optional", "CERT_REQUIRED": "required"}
 """Celery's names of how a certificate is looked at, and redis-py's."""
-_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
 
 class Address:
@@ -46,6 +51,7 @@ class Address:
         if self.is_sentinel:
             scheme, rest = ("rediss" if self.scheme == "sentinels" else "redis"), self._login_and_database()
         self._check_database(scheme, rest)
+        self._refuse_unknown()
         options = {name: _VERIFYING.get(value, value) for name, value in self.query.items() if name not in _OURS}
         if "virtual_host" in self.query:  # so Celery calls the database in the URL of a socket
             options["db"] = self.query["virtual_host"].strip("/")
@@ -62,12 +68,8 @@ class Address:
 
     def check_files(self) -> None:
         """Raise ``ImproperlyConfigured`` for a certificate that cannot be read: that would not pass by waiting."""
-        for name in _FILES:
-            path = self.query.get(name)
-            if path and not os.access(path, os.R_OK):
-                raise self._wrong(
-                    _("{name} is {path!r}, which is no file that this process can read.").format(name=name, path=path)
-                )
+        if said := tls.unreadable(self.query):
+            raise self._wrong(said)
 
     def sentinels(self) -> list[tuple[str, int]]:
         """Return host and port of each Sentinel."""
@@ -104,6 +106,15 @@ class Address:
         database = unquote(rest.partition("/")[2]).strip("/")
         if database and not database.isdigit():
             raise self._wrong(_("its database, {database!r}, is no number.").format(database=database))
+
+    def _refuse_unknown(self) -> None:
+        known = _OURS | _DRIVERS
+        for name in sorted(set(self.query) - known):
+            raise self._wrong(
+                _("it has no option {name!r}.{hint} There are: {known}.").format(
+                    name=name, hint=did_you_mean(name, known), known=", ".join(sorted(known))
+                )
+            )
 
     def _wrong(self, why: str) -> ImproperlyConfigured:
         return ImproperlyConfigured(

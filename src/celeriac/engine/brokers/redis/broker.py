@@ -260,7 +260,7 @@ class RedisBroker:
             case Resume():
                 return int(self.call("resume", *command.queues))
             case Purge():
-                return int(self.call("purge", *command.queues))
+                return store.purge(self, command.queues)
             case Unpark():
                 return self._unpark(command)
             case RunNow():
@@ -347,8 +347,8 @@ class RedisBroker:
     # -- ended jobs of a broker or of a result store that is elsewhere -----------------------------------------------------
 
     def ended(self, limit: int, after: int = 0) -> tuple[list[Record], int]:
-        """Return the records of ended jobs; there are lists of them, so one look finds all."""
-        return store.ended(self, limit), 0
+        """Return the records of ended jobs; ``after`` is a place in the lists of them."""
+        return store.ended(self, limit, after)
 
     def drop(self, numbers: Sequence[int]) -> int:
         """Delete the records of ended jobs by number."""

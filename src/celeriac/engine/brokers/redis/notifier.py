@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from celeriac.engine.brokers.redis.outages import PATIENCE
 from celeriac.engine.errors import BrokerUnavailable
+from celeriac.engine.ipc.ready import ready
 
 if TYPE_CHECKING:
     from celeriac.engine.brokers.redis.broker import RedisBroker
@@ -119,7 +119,7 @@ class RedisNotifier:
         """Sleep up to ``seconds``, or until something is published."""
         if not self.drain():
             descriptor = self.fileno()
-            select.select([descriptor] if descriptor >= 0 else [], [], [], seconds)
+            ready([descriptor] if descriptor >= 0 else [], seconds)
             self.drain()
 
     def close(self) -> None:

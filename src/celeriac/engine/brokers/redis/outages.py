@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from redis import exceptions as driver
 
+from celeriac.engine.brokers import tls
 from celeriac.engine.brokers.redis.address import hidden
 from celeriac.engine.errors import BrokerUnavailable
 from celeriac.engine.translation import gettext as _
@@ -46,27 +48,13 @@ _CAUSES = (
     (("MASTERDOWN",), gettext_noop("its master is away.")),
     (("NOREPLICAS",), gettext_noop("it has too few replicas to accept writes.")),
     (("BUSY ",), gettext_noop("it is busy with another script.")),
-    (("No master found",), gettext_noop("no Sentinel knows a living master of that name.")),
+    (("No master found",), gettext_noop("no Sentinel that answers knows a living master of that name.")),
     (
-        ("Hostname mismatch", "IP address mismatch"),
-        gettext_noop("its certificate is for another host; write the name that stands in it into the URL."),
+        ("unknown command 'SENTINEL'", "unknown command `SENTINEL`"),
+        gettext_noop("it is no Sentinel: write redis:// instead of sentinel://, or correct host and port."),
     ),
-    (
-        ("CERTIFICATE_VERIFY_FAILED",),
-        gettext_noop("its certificate is not to be trusted: name the authority by ?ssl_ca_certs=/path/ca.pem."),
-    ),
-    (
-        ("CERTIFICATE_REQUIRED",),
-        gettext_noop("it wants a certificate of yours: ?ssl_certfile=/path/client.crt&ssl_keyfile=/path/client.key."),
-    ),
-    (
-        ("ALERT_UNKNOWN_CA", "ALERT_BAD_CERTIFICATE", "ALERT_CERTIFICATE_", "ALERT_ACCESS_DENIED"),
-        gettext_noop("it does not trust your certificate; show one of an authority that it knows by ?ssl_certfile=."),
-    ),
-    (
-        ("EOF occurred in violation of protocol",),
-        gettext_noop("it broke TLS off, as one does that wants another certificate of yours: ?ssl_certfile=, ?ssl_keyfile=."),
-    ),
+    (("Protocol error",), gettext_noop("what listens there is no Redis or Valkey server; correct host and port.")),
+    *tls.CAUSES,
     (("WRONG_VERSION_NUMBER",), gettext_noop("it does not speak TLS there: write redis:// instead of rediss://.")),
     (
         ("refused", "Error 111", "10061", "Error 61 "),
@@ -88,6 +76,8 @@ _UNREACHED_BY_TLS = gettext_noop(
     "nothing answered in time: correct the host, let the firewall between pass what is sent there, or write redis:// instead of"
     " rediss:// where no TLS is spoken."
 )
+_OBJECTS = re.compile(r"<redis\..*?\)>\)>\)?>? - ")
+"""How redis-py shows each of its own Sentinels in an error: everything it knows of it."""
 _SECURE = ("rediss", "valkeys", "sentinels")
 
 
@@ -107,7 +97,7 @@ def _sentence(error: Exception, secure: bool) -> str | None:
     text = f"{error} {error.__cause__ or ''}"
     for marks, sentence in _CAUSES:
         if any(mark in text for mark in marks):
-            return f"{_(sentence)} ({error})"
+            return f"{_(sentence)} ({_OBJECTS.sub('', str(error))})"
     if "Timeout connecting" in text:
         return _(_UNREACHED_BY_TLS if secure else _UNREACHED)
     if isinstance(error, driver.TimeoutError | TimeoutError):

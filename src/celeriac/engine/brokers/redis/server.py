@@ -8,6 +8,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from celeriac.engine.brokers import tls
 from celeriac.engine.brokers.redis.address import Address
 from celeriac.engine.errors import ImproperlyConfigured
 from celeriac.engine.translation import gettext as _
@@ -18,17 +19,8 @@ OLDEST = {"Redis": (6, 2), "Valkey": (8, 0)}
 def examine(client: Any, url: str) -> tuple[str, ...]:
     """Return warnings about the server. Raises ``ImproperlyConfigured`` for one that is too old or that evicts keys."""
     lacking = [_examine_one(info, url) for info in _infos(client)]
-    return _about_tls(url) + (_about_disk(client, url) if any(lacking) else ())
-
-
-def _about_tls(url: str) -> tuple[str, ...]:
-    if not Address(url).is_unchecked:
-        return ()
-    text = _(
-        "{url} is reached by TLS, but nobody checks whether it is the server that answers (ssl_cert_reqs): who stands between"
-        " can read and change jobs. Name the authority that signed its certificate instead: ?ssl_ca_certs=/path/ca.pem"
-    )
-    return (text.format(url=url),)
+    unchecked = tls.warnings(url) if Address(url).is_unchecked else ()
+    return unchecked + (_about_disk(client, url) if any(lacking) else ())
 
 
 def _about_disk(client: Any, url: str) -> tuple[str, ...]:

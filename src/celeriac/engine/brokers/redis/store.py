@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 POLL = 1.0
 """Seconds between looks while waiting for a result, should a wake-up get lost."""
 AT_ONCE = 500
-"""Records that one script deletes or keeps: a longer one would keep everybody else waiting."""
+"""Records that one script deletes, keeps or cancels: a longer one would keep everybody else waiting."""
 THOUSAND = 1000
 """Numbers of which the server knows how many have a job."""
 PART = 100
@@ -131,9 +131,7 @@ def records(broker: RedisBroker, numbers: Sequence[int]) -> Iterator[Job]:
         yield from map(stored_job, broker.call("read", *numbers))
 
 
-def search(
-    broker: RedisBroker, where: Mapping[str, Any], limit: int, before: int | None, depth: int, text: str
-) -> Found:
+def search(broker: RedisBroker, where: Mapping[str, Any], limit: int, before: int | None, depth: int, text: str) -> Found:
     """Return what fits of the next ``depth`` records: of a state's own list, where there is one and it is short."""
     return looked_through(_newest(broker, where.get("state"), before), where, limit, depth, text)
 
@@ -187,10 +185,10 @@ def remember(broker: RedisBroker, job: Job, outcome: Outcome) -> None:
     broker.call("remember", *remembered(job, outcome))
 
 
-def ended(broker: RedisBroker, limit: int) -> list[Record]:
-    """Return the records of ended jobs, of each state those that ended first."""
-    found = broker.call("ended", min(limit, AT_ONCE))
-    return [Record(stored_job(row), [stored_attempt(data) for data in attempts]) for row, attempts in found]
+def ended(broker: RedisBroker, limit: int, place: int) -> tuple[list[Record], int]:
+    """Return the records of ended jobs, of each state those that ended first, and the place in their lists to look on from."""
+    found, after = broker.call("ended", min(limit, AT_ONCE), place)
+    return [Record(stored_job(row), [stored_attempt(data) for data in attempts]) for row, attempts in found], int(after)
 
 
 def keep(broker: RedisBroker, records: Sequence[Record]) -> set[str]:
@@ -211,6 +209,22 @@ def numbers_of(broker: RedisBroker, ids: Iterable[str]) -> list[str]:
 def of_tasks(broker: RedisBroker, numbers: list[int], tasks: Sequence[str]) -> list[str]:
     """Return those of ``numbers`` whose job runs one of ``tasks``."""
     return [str(job.number) for job in records(broker, numbers) if job.task in tasks]
+
+
+def purge(broker: RedisBroker, queues: Sequence[str]) -> int:
+    """Cancel as many waiting and scheduled jobs as there are now in these queues: what comes meanwhile does not prolong it."""
+    waiting = sum(_size(broker, f"w:{queue}") for queue in dict.fromkeys(queues))
+    gone, scheduled, place = 0, _size(broker, "due"), 0
+    while gone < waiting and (some := broker.call("purge", min(AT_ONCE, waiting - gone), *queues)):
+        gone += some
+    for _ in range(0, scheduled, AT_ONCE):
+        some, place = broker.call("purgedue", place, AT_ONCE, *queues)
+        gone += some
+    return gone
+
+
+def _size(broker: RedisBroker, name: str) -> int:
+    return int(broker.do(lambda client: client.zcard(f"{broker.prefix}{name}")))
 
 
 def prune(broker: RedisBroker, ages: Mapping[State, float], limit: int) -> int:

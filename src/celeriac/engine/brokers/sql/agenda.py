@@ -16,6 +16,7 @@ from django.db import transaction
 
 from celeriac.engine.brokers.sql import rows, store
 from celeriac.engine.brokers.sql.connection import Rows
+from celeriac.engine.brokers.sql.dialect import TIMES
 from celeriac.engine.entry import Entry, Planner, Step
 from celeriac.engine.faults import fault_point
 from celeriac.engine.job import LIVE, Job, State
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 BUSY = 0.05
 """Seconds until the next look where everything due is in the hands of others."""
 
-_TIMES = frozenset({"start", "end", "next_run", "held", "last_run"})
 _NEXT_RUN = Entry.__struct_fields__.index("next_run")
 
 
@@ -58,8 +58,10 @@ class SQLAgenda:
             queues.clear()
             dues.clear()
             found = self._due(now, limit)
-            steps = self._plan([_entry(row) for row in found], now, self._is_live)
+            entries = [_entry(row) for row in found]
+            steps = self._plan(entries, now, self._is_live)
             jobs = self._advance(found, steps)
+            self._forget_misdates(entries)
             queues.update(job.queue for job in jobs if job.state is State.WAITING)
             dues.extend(job.run_at for job in jobs if job.run_at is not None)
             return len(found)
@@ -91,7 +93,13 @@ class SQLAgenda:
         time = rows.seconds(now) or 0.0
         if unplanned:
             return 0.0, time
-        return (None, time) if first is None else ((rows.seconds(first) or 0.0) - time, time)
+        if first is None:
+            return None, time
+        due = _seconds(first)
+        if isinstance(due, float):
+            return due - time, time
+        self._broker.write(self._broker.dialect.sql["misdated"], (first,))
+        return 0.0, time
 
     def _due(self, now: float, limit: int) -> Rows:
         connection, dialect = self._broker.connection, self._broker.dialect
@@ -106,9 +114,10 @@ class SQLAgenda:
         due = [
             (*self._values(step), row[_NEXT_RUN]) for row, step in zip(found, steps, strict=True) if row[_NEXT_RUN] is not None
         ]
-        for statement, values in (("plan", planned), ("advance", due)):
-            if values and connection.run_many(dialect.sql[statement], values) != len(values):
-                raise _Overtaken
+        if planned and connection.run_many(dialect.sql["plan"], planned) != len(planned):
+            raise _Overtaken
+        if due and dialect.advance(connection, due) != len(due):
+            raise _Overtaken
         jobs = [job for step in steps for job in step.jobs]
         fault_point("before-tick")
         if jobs and self._elsewhere is not None:
@@ -116,6 +125,12 @@ class SQLAgenda:
         elif jobs:
             dialect.push(connection, jobs)
         return jobs
+
+    def _forget_misdates(self, entries: Sequence[Entry]) -> None:
+        """Empty the times of stopped rows that are none; the row's problem says what they were."""
+        misdated = [(entry.id,) for entry in entries if any(isinstance(getattr(entry, name), str) for name in TIMES)]
+        if misdated:
+            self._broker.connection.run_many(self._broker.dialect.sql["undated"], misdated)
 
     def _values(self, step: Step) -> tuple[Any, ...]:
         time = self._time
@@ -137,5 +152,13 @@ class SQLAgenda:
 
 def _entry(row: Sequence[Any]) -> Entry:
     values = dict(zip(Entry.__struct_fields__, row, strict=True))
-    values |= {name: rows.seconds(values[name]) for name in _TIMES}
+    values |= {name: _seconds(values[name]) for name in TIMES}
     return Entry(**values)
+
+
+def _seconds(value: Any) -> float | str | None:
+    """Return a time; a text that is none stays one, so that it stops its own row only."""
+    try:
+        return rows.seconds(value)
+    except ValueError:
+        return str(value)

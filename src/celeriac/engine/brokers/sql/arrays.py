@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
@@ -25,3 +26,8 @@ def texts(values: Iterable[str | None]) -> str:
 def blobs(values: Iterable[bytes | None]) -> str:
     """Return an array of bytes."""
     return "{" + ",".join(["NULL" if value is None else f'"\\\\x{value.hex()}"' for value in values]) + "}"
+
+
+def times(values: Iterable[datetime | None]) -> str:
+    """Return an array of times that have a zone."""
+    return "{" + ",".join(["NULL" if value is None else value.isoformat() for value in values]) + "}"

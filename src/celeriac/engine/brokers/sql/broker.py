@@ -170,8 +170,17 @@ class SQLBroker(Rescue):
     def control(self, command: Command) -> int:
         carry_out = _CONTROLS[type(command)]
         changed, queues = self.in_transaction(lambda: carry_out(self.connection, self.dialect, command))
+        if isinstance(command, Purge):
+            changed += self._purge_the_rest(command, changed)
         self.connection.after_commit(lambda: self._after_control(queues))
         return changed
+
+    def _purge_the_rest(self, command: Purge, changed: int) -> int:
+        gone = 0
+        while changed == control.PURGE_BATCH:
+            changed, _queues = self.in_transaction(lambda: control.purge(self.connection, self.dialect, command))
+            gone += changed
+        return gone
 
     def _after_control(self, queues: Mapping[str, int]) -> None:
         self.wake_up(queues)

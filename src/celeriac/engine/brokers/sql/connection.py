@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -57,6 +57,14 @@ class Connection(Protocol):
         """Let go of the connection where it is ours."""
 
 
+class _OpenCursor(NamedTuple):
+    """A cursor of Django's connection, and what goes with it. All statements of one short transaction share one."""
+
+    cursor: Any
+    native: Callable[[str], str]
+    errors: AbstractContextManager[Any]
+
+
 class CallerConnection:
     """The Django connection of the calling thread: what is written here commits and rolls back with the caller's work."""
 
@@ -70,30 +78,37 @@ class CallerConnection:
         """Django's connection of this thread."""
         return connections[self.alias]
 
-    def _execute(self, sql: str, params: Sequence[Any], many: bool = False) -> Any:
-        """Run a statement on Django's connection, through Django's cursor only where somebody looks at its statements.
+    def _open_cursor(self) -> _OpenCursor:
+        """Return a cursor on Django's connection: Django's own only where somebody looks at its statements.
 
-        That cursor costs more than the statement (about 15 us each, and an enqueue has four): it serves where a wrapper is
+        That costs more than the statement (about 15 us each, and an enqueue has four): it serves where a wrapper is
         installed (debug toolbars, tests that count or forbid queries), where queries are logged, and before the first query.
         """
         django = self.django
         if django.connection is None or django.execute_wrappers or django.queries_logged:
-            cursor = django.cursor()
-            (cursor.executemany if many else cursor.execute)(sql, params)
-            return cursor
+            return _OpenCursor(django.cursor(), str, django.wrap_database_errors)
         django.close_if_health_check_failed()
         django.ensure_connection()
         django.validate_no_broken_transaction()
         with django.wrap_database_errors:
-            cursor = django.connection.cursor()
-            (cursor.executemany if many else cursor.execute)(self._native(sql), params)
+            return _OpenCursor(django.connection.cursor(), self._native, django.wrap_database_errors)
+
+    def _execute(self, sql: str, params: Sequence[Any], many: bool = False) -> Any:
+        """Run a statement on the cursor of our short transaction, where there is one, or on one of its own."""
+        short: _OpenCursor | None = getattr(self._here, "short", None)
+        cursor, native, errors = short or self._open_cursor()
+        with errors:
+            (cursor.executemany if many else cursor.execute)(native(sql), params)
         return cursor
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> Rows:
-        cursor = self._execute(sql, params)
-        with self.django.wrap_database_errors:
+        short: _OpenCursor | None = getattr(self._here, "short", None)
+        cursor, native, errors = short or self._open_cursor()
+        with errors:
+            cursor.execute(native(sql), params)
             rows: Rows = cursor.fetchall()
-        cursor.close()
+        if short is None:
+            cursor.close()
         return rows
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
@@ -128,8 +143,10 @@ class CallerConnection:
         django = self.django
         if django.vendor == "mysql" and getattr(django, "isolation_level", None) != "read committed":
             self._execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", ())  # of the next transaction, not of the project's
-        self._execute(_BEGIN[django.vendor], ())
-        self._here.short = True
+        cursor, native, errors = short = self._open_cursor()
+        with errors:
+            cursor.execute(native(_BEGIN[django.vendor]))
+        self._here.short = short
         try:
             yield
         except BaseException:
@@ -137,7 +154,9 @@ class CallerConnection:
             raise
         finally:
             del self._here.short
-        self._execute("COMMIT", ())
+        with errors:
+            cursor.execute(native("COMMIT"))
+        cursor.close()
 
     def _roll_back(self) -> None:
         try:
@@ -215,7 +234,7 @@ class OwnConnection:
         django.inc_thread_sharing()
         with django.wrap_database_errors:
             django.connect()
-        self._cursor = self._prepare(django.connection)
+            self._cursor = self._prepare(django.connection)  # a statement too, and the connection may be cut at it
         self._django = django
 
     def _statement(self, sql: str) -> str:

@@ -18,7 +18,9 @@ from celeriac.engine.job import TERMINAL, Job, State, Token
 from celeriac.engine.outcome import Outcome
 
 RECORD = ", ".join(f"j.{column.strip()}" for column in rows.RECORD_COLUMNS.split(","))
-ENTRY = ", ".join(f'"{column}"' for column in Entry.__struct_fields__)
+TIMES = frozenset({"start", "end", "next_run", "held", "last_run"})
+"""Columns of a periodic task."""
+ENTRY = ", ".join(f'"{column}"{" {unparsed}" if column in TIMES else ""}' for column in Entry.__struct_fields__)
 ADVANCE = """update celeriac_periodic set next_run = %s, held = %s, enabled = %s, problem = %s,
     last_run = coalesce(%s, last_run), last_job = coalesce({text}, last_job), total_run_count = total_run_count + %s,
     recent = coalesce({json}, recent) where id = %s"""
@@ -94,7 +96,7 @@ STATEMENTS = {
     "promote": "update celeriac_live set state = 'waiting' where job = %s and state = 'scheduled'",
     "next_due": "select {until_min_run_at} from celeriac_live where state = 'scheduled'",
     "backlog": """select count(*) from (
-        select 1 as one from celeriac_live where state = 'waiting' and queue = %s limit %s) as some""",
+        select 1 as one from celeriac_live where state = 'waiting' and queue = %s limit %s) as counted""",
     # -- control ---------------------------------------------------------------------------------------------------------
     "numbers": "select number, state from celeriac_job where id = %s",
     "cancel_live": "delete from celeriac_live where job = %s and state in ('waiting', 'scheduled', 'blocked')",
@@ -105,6 +107,9 @@ STATEMENTS = {
         where number = %s and state = 'parked'""",
     "purgeable": """select job from celeriac_live where queue = %s and state in ('waiting', 'scheduled')
         order by job limit %s {skip_locked}""",
+    "purge_live": "delete from celeriac_live where job {among}",
+    "purge_records": """update celeriac_job set state = 'cancelled', trouble = 'cancelled', finished = {now}
+        where number {among}""",
     "pause": "update celeriac_queue set paused = %s where name = %s and paused <> %s",
     "queue": "{insert_new} celeriac_queue (name, paused) values (%s, {false}) {unless_known}",
     "parked": "select number, queue from celeriac_job where trouble = 'parked' and {parked_by} {for_update}",
@@ -129,8 +134,7 @@ STATEMENTS = {
     "part_running": """select job as number from celeriac_live where state = 'running' and job < %s
         order by job desc limit %s""",
     "search": f"""select {RECORD}, l.state, l.begun, l.charges, l.run_at, l.child, l.delivery, c.worker
-        from ({{{{part}}}}) w join celeriac_job j on j.number = w.number
-        left join celeriac_live l on l.job = w.number left join celeriac_child c on c.id = l.child
+        from ({{{{part}}}}) w {{record_of_part}} {{live_of_part}} left join celeriac_child c on c.id = l.child
         {{{{where}}}} order by w.number desc limit %s""",
     "last_of_part": """select j.number, j.created, w.looked
         from (select min(number) as lowest, count(*) as looked from ({{part}}) r) w
@@ -187,7 +191,7 @@ STATEMENTS = {
     "prune_turns": """delete from celeriac_turn where due < {ago}
         and not exists (select 1 from celeriac_live where job = celeriac_turn.job)""",
     # -- periodic tasks ----------------------------------------------------------------------------------------------------
-    "agenda": """select (select next_run from celeriac_periodic where enabled = {true} and next_run is not null
+    "agenda": """select (select next_run {unparsed} from celeriac_periodic where enabled = {true} and next_run is not null
             order by next_run limit 1),
         exists (select 1 from celeriac_periodic where enabled = {true} and next_run is null), {now}""",
     "unplanned": f"""select {ENTRY} from celeriac_periodic where enabled = {{true}} and next_run is null
@@ -196,6 +200,9 @@ STATEMENTS = {
         order by next_run limit %s {{skip_locked}}""",
     "advance": f"{ADVANCE} and next_run = %s",
     "plan": f"{ADVANCE} and next_run is null",
+    # SQLite takes any text for a time, and Django reads no row that has one which is none.
+    "misdated": "update celeriac_periodic set next_run = null where next_run = %s",
+    "undated": """update celeriac_periodic set start = null, "end" = null, held = null, last_run = null where id = %s""",
     # -- one keeper for upkeep --------------------------------------------------------------------------------------------
     "lead": "update celeriac_leader set holder = %s, until = {ahead} where duty = %s and (holder = %s or until < {now})",
     "first_leader": "{insert_new} celeriac_leader (duty, holder, until) values (%s, %s, {ahead}) {unless_known}",
@@ -253,6 +260,10 @@ class Dialect:
     def end(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Token]:
         """End jobs in one go. Returns the tokens accepted."""
         raise NotImplementedError
+
+    def advance(self, connection: Connection, entries: Sequence[Sequence[Any]]) -> int:
+        """Advance periodic tasks that were due: parameters of the statement ``advance``. Returns how many were as they were."""
+        return connection.run_many(self.sql["advance"], entries)
 
     # -- operations that are alike everywhere ------------------------------------------------------------------------------
 

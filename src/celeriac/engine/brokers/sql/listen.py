@@ -6,7 +6,6 @@ into ``celeriac_idle``, claims once more, and sleeps; a producer takes such a ro
 
 from __future__ import annotations
 
-import select
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from celeriac.engine.brokers.sql.connection import CallerConnection, Connection,
 from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.brokers.sql.rows import to_json
 from celeriac.engine.brokers.sql.servererrors import typed_errors
+from celeriac.engine.ipc.ready import ready
 
 KEEPERS = "celeriac_keepers"
 WAITERS = "celeriac_waiters"
@@ -114,7 +114,7 @@ class ListenWake:
             listener._connection.close()
 
     def _sleep(self, seconds: float) -> None:
-        select.select([self.fileno()], [], [], seconds)
+        ready([self.fileno()], seconds)
         self.drain()
 
     def close(self) -> None:

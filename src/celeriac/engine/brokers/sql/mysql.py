@@ -88,9 +88,12 @@ class MySQL(TextValues, Dialect):
         "ago": "utc_timestamp(6) - interval %s second",
         "true": "1", "false": "0", "json": "%s", "text": "%s", "blob": "%s",
         "for_update": "for update", "skip_locked": "for update skip locked", "lock_live": "for update skip locked",
+        "unparsed": "",
         "until_min_due_at": "timestampdiff(microsecond, utc_timestamp(6), min(due_at)) / 1e6", "parked_by": "{column} = %s",
         "among": "in %s", "among_texts": "in %s", "insert_new": "insert ignore into", "unless_known": "",
         "most_urgent": "urgency",
+        "record_of_part": "join celeriac_job j on j.number = w.number",
+        "live_of_part": "left join celeriac_live l on l.job = w.number",
         "begins": "locate(%s, j.id) = 1", "has_text": "locate(%s, j.task) > 0", "has_bytes": "locate(%s, j.payload) > 0",
     }  # fmt: skip
     statements = {  # noqa: RUF012 - read only, as declared in Dialect

@@ -46,6 +46,14 @@ END = """with gone as (
         attempts = j.attempts + gone.counts, charges = gone.charges
     from gone where j.number = gone.job returning j.number, gone.child, gone.delivery"""
 
+ADVANCE = """update celeriac_periodic p set next_run = u.next_run, held = u.held, enabled = u.enabled, problem = u.problem,
+        last_run = coalesce(u.last_run, p.last_run), last_job = coalesce(u.last_job, p.last_job),
+        total_run_count = p.total_run_count + u.runs, recent = coalesce(u.recent, p.recent)
+    from unnest(%s::timestamptz[], %s::timestamptz[], %s::bool[], %s::text[], %s::timestamptz[], %s::text[], %s::int[],
+        %s::jsonb[], %s::bigint[], %s::timestamptz[])
+        as u(next_run, held, enabled, problem, last_run, last_job, runs, recent, id, was)
+    where p.id = u.id and p.next_run = u.was"""
+
 _TYPES = {
     "id": "text", "task": "text", "queue": "text", "payload": "bytea", "priority": "smallint", "state": "text",
     "run_at": "timestamptz", "expires": "timestamptz", "root": "text", "parent": "text", "group": "text", "position": "int",
@@ -95,12 +103,18 @@ class Postgres(Dialect):
         "now": "clock_timestamp()", "moment": "statement_timestamp()", "ahead": "clock_timestamp() + make_interval(secs => %s)",
         "ago": "clock_timestamp() - make_interval(secs => %s)", "true": "true", "false": "false", "json": "%s::jsonb",
         "text": "%s::text", "blob": "%s::bytea", "for_update": "for update", "skip_locked": "for update skip locked",
+        "unparsed": "",
         "until_min_run_at": "extract(epoch from min(run_at) - clock_timestamp())::float8", "parked_by": "{column} = %s",
         "lock_live": "for update of l skip locked", "among": "= any(%s::bigint[])", "among_texts": "= any(%s::text[])",
         "insert_new": "insert into", "unless_known": "on conflict do nothing", "most_urgent": "priority desc",
+        # A limit of its own, or the planner might read a whole table on the caller's connection, which leaves it free to.
+        "record_of_part": "cross join lateral (select * from celeriac_job where number = w.number limit 1) j",
+        "live_of_part": "left join lateral (select * from celeriac_live where job = w.number limit 1) l on true",
         "begins": "starts_with(j.id, %s::text)", "has_text": "strpos(j.task, %s::text) > 0",
         "has_bytes": "position(%s::bytea in j.payload) > 0",
     }  # fmt: skip
+
+    statements = {"advance": ADVANCE}  # noqa: RUF012 - read only, as declared in Dialect
 
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
@@ -157,8 +171,19 @@ class Postgres(Dialect):
         if column in ("priority", "position", "attempts"):
             return arrays.numbers(values)
         if column in rows.TIMES:
-            return [self.time(value) for value in values]
+            return arrays.times(map(self.time, values))
         return arrays.texts([rows.json_text(value) if column in rows.JSONS else value for value in values])
+
+    def advance(self, connection: Connection, entries: Sequence[Sequence[Any]]) -> int:
+        next_run, held, enabled, problem, last_run, last_job, runs, recent, ids, was = map(list, zip(*entries, strict=True))
+        times, texts, numbers = arrays.times, arrays.texts, arrays.numbers
+        return connection.run(
+            self.sql["advance"],
+            (
+                times(next_run), times(held), enabled, texts(problem), times(last_run), texts(last_job), numbers(runs),
+                texts(recent), numbers(ids), times(was),
+            ),
+        )  # fmt: skip
 
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
         plain = all(map(rows.is_plain, jobs))

@@ -13,7 +13,11 @@ from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.brokers.sql.store import TROUBLES, live_job
 from celeriac.engine.job import LIVE, State
 
-_NUMBERS = {State.RUNNING: "part_running", **dict.fromkeys(LIVE - {State.RUNNING}, "part_live"), **dict.fromkeys(TROUBLES, "part_trouble")}
+_NUMBERS = {
+    State.RUNNING: "part_running",
+    **dict.fromkeys(LIVE - {State.RUNNING}, "part_live"),
+    **dict.fromkeys(TROUBLES, "part_trouble"),
+}
 """By which rows the jobs in a state are found; those of other states are looked for among all."""
 _EXACT = frozenset({"part_running", "part_trouble"})
 """Those that have the jobs of one state only."""
@@ -49,7 +53,7 @@ def _conditions(dialect: Dialect, part: str, where: Mapping[str, Any], text: str
     """Return what is asked of each row, and the values of it."""
     asked = {_COLUMNS[name]: value for name, value in where.items() if name != "state" or part not in _EXACT}
     conditions = [f"{column} = %s" for column in asked]
-    values = [str(value) for value in asked.values()]
+    values: list[Any] = [str(value) for value in asked.values()]
     if text:
         conditions.append(dialect.sql["mentions"])
         values += [text, text, text.encode("utf-8", "surrogatepass")]

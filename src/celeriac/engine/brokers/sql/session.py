@@ -19,7 +19,7 @@ from celeriac.engine.brokers.sql.connection import CallerConnection, Connection,
 from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.brokers.sql.servererrors import is_conflict, is_deadlock, is_gone, is_locked, typed_errors
 from celeriac.engine.brokers.sql.wake import Wake, wake_for
-from celeriac.engine.errors import ImproperlyConfigured
+from celeriac.engine.errors import ImproperlyConfigured, did_you_mean
 from celeriac.engine.translation import gettext as _
 
 T = TypeVar("T")
@@ -30,7 +30,13 @@ AT_ONCE = 1.0
 
 
 def dialect_for(alias: str) -> Dialect:
-    """Return the dialect of a database alias. Raises ``ImproperlyConfigured`` for a vendor without one."""
+    """Return the dialect of a database alias. Raises ``ImproperlyConfigured`` for none, and for a vendor without one."""
+    if alias not in connections.databases:
+        raise ImproperlyConfigured(
+            _("django://{alias} names an entry of DATABASES that is not there.{hint} There are: {known}.").format(
+                alias=alias, hint=did_you_mean(alias, connections.databases), known=", ".join(sorted(connections.databases))
+            )
+        )
     vendor = connections[alias].vendor
     if vendor == "sqlite":
         from celeriac.engine.brokers.sql.sqlite import SQLite  # a vendor's driver is imported only where it is used

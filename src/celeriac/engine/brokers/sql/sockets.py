@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import select
 import socket
 import tempfile
 import time
@@ -21,6 +20,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from django.db import connections
 
 from celeriac.engine.brokers.sql.connection import Connection
 from celeriac.engine.brokers.sql.servererrors import typed_errors
+from celeriac.engine.ipc.ready import ready
 
 HAS_SOCKETS = hasattr(socket, "AF_UNIX")
 SOME_WAITING = """select queue from celeriac_live where state = 'waiting' and queue in %s
@@ -35,6 +36,7 @@ SOME_WAITING = """select queue from celeriac_live where state = 'waiting' and qu
 _GONE = (FileNotFoundError, ConnectionRefusedError)
 
 
+@cache
 def _digest(text: str) -> str:
     return hashlib.blake2s(text.encode(), digest_size=5).hexdigest()
 
@@ -122,11 +124,11 @@ class SocketWake:
 
     def wake(self, queues: Mapping[str, int]) -> None:
         for queue, jobs in queues.items():
-            places = [self._folder / f"q-{_digest(queue)}"] if queue else list(self._folder.glob("q-*"))
+            places = [f"{self._folder}/q-{_digest(queue)}"] if queue else map(str, self._folder.glob("q-*"))
             for place in places:
                 self._wake_some(place, jobs)
 
-    def _wake_some(self, place: Path, jobs: int) -> None:
+    def _wake_some(self, place: str, jobs: int) -> None:
         idle = _names(place)
         if len(idle) > jobs:
             random.shuffle(idle)
@@ -191,7 +193,7 @@ class SocketWake:
             inbox.close()
 
     def _sleep(self, seconds: float) -> None:
-        select.select([self.fileno()], [], [], seconds)
+        ready([self.fileno()], seconds)
         self.drain()
 
     def _unbind(self) -> None:
@@ -267,7 +269,7 @@ class SocketOrLookWake(SocketWake):
         super()._sleep(min(seconds, self.look_every))
 
 
-def _names(place: Path) -> list[str]:
+def _names(place: str | Path) -> list[str]:
     try:
         return os.listdir(place)
     except FileNotFoundError:

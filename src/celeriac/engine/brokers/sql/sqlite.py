@@ -57,11 +57,15 @@ class SQLite(TextValues, Dialect):
 
     vendor = "sqlite"
     fragments = {  # noqa: RUF012 - read only, as declared in Dialect
-        "now": NOW, "moment": NOW, "ahead": AHEAD, "ago": AGO, "true": "1", "false": "0", "json": "%s", "text": "%s", "blob": "%s",
-        "for_update": "", "skip_locked": "", "until_min_run_at": "(julianday(min(run_at)) - julianday('now')) * 86400.0",
+        "now": NOW, "moment": NOW, "ahead": AHEAD, "ago": AGO, "true": "1", "false": "0", "json": "%s", "text": "%s",
+        "blob": "%s", "for_update": "", "skip_locked": "",
+        "unparsed": "|| ''",  # a time as its text: Django's reader refuses the whole answer for one that is none
+        "until_min_run_at": "(julianday(min(run_at)) - julianday('now')) * 86400.0",
         "parked_by": "{column} = %s", "lock_live": "", "among": "in (select value from json_each(%s))",
         "among_texts": "in (select value from json_each(%s))",
         "insert_new": "insert into", "unless_known": "on conflict do nothing", "most_urgent": "priority desc",
+        "record_of_part": "join celeriac_job j on j.number = w.number",
+        "live_of_part": "left join celeriac_live l on l.job = w.number",
         "begins": "instr(j.id, %s) = 1", "has_text": "instr(j.task, %s)", "has_bytes": "instr(j.payload, %s)",
     }  # fmt: skip
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.job import Job
+
+_plain: Callable[[Job], tuple[Any, ...]] = attrgetter(*rows.PLAIN_COLUMNS)
 
 
 class TextValues:
@@ -25,8 +28,10 @@ class TextValues:
             self._second, self._prefix = whole, time.strftime("%Y-%m-%d %H:%M:%S.", time.gmtime(whole))
         return f"{self._prefix}{int((value - whole) * 1e6):06d}"
 
-    def values(self, job: Job, columns: Sequence[str]) -> list[Any]:
+    def values(self, job: Job, columns: Sequence[str]) -> Sequence[Any]:
         """Return the parameters of an INSERT of a job into these columns."""
+        if columns is rows.PLAIN_COLUMNS:
+            return _plain(job)
         return [self._value(column, getattr(job, column)) for column in columns]
 
     def _value(self, column: str, value: Any) -> Any:

@@ -1,20 +1,11 @@
--- ARGV: queues ... Cancels what waits in them and what is scheduled for them. Returns how many jobs.
-local time, changed, wanted = now(), 0, {}
-for _, queue in ipairs(ARGV) do
-  wanted[queue] = true
-  for _, number in ipairs(call('ZRANGE', P .. 'w:' .. queue, 0, -1)) do
+-- ARGV: limit, queues ... Cancels up to so many jobs that wait in them, the most urgent first. Returns how many.
+local limit, time, changed = take_number(), now(), 0
+for nth = place + 1, #ARGV do
+  local queue = ARGV[nth]
+  local popped = changed < limit and call('ZPOPMIN', P .. 'w:' .. queue, limit - changed) or {}
+  for index = 1, #popped, 2 do
     tally('waiting', queue, -1)
-    cancelled(number, queue, time)
-    changed = changed + 1
-  end
-  call('DEL', P .. 'w:' .. queue)
-end
-for _, number in ipairs(call('ZRANGE', P .. 'due', 0, -1)) do
-  local queue = job_of(number).queue
-  if wanted[queue] then
-    call('ZREM', P .. 'due', number)
-    tally('scheduled', queue, -1)
-    cancelled(number, queue, time)
+    cancelled(popped[index], queue, time)
     changed = changed + 1
   end
 end

@@ -1,0 +1,102 @@
+"""A bare client that enqueues with the statements of Celeriac and nothing else: the limit of its callers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.peers import celeriac
+from benchmarks.place import Place, place
+from celeriac.engine.brokers.sql import rows
+from celeriac.engine.brokers.sql.sqlite import SQLite
+from celeriac.engine.ids import new_id
+from celeriac.engine.job import Job
+
+prepare = celeriac.prepare
+_enqueue: list[Callable[[Job], object]] = []
+
+
+def worker() -> list[list[str]]:
+    """Nobody: this only enqueues."""
+    return []
+
+
+def enqueue(number: int, text: str) -> None:
+    """Enqueue one job."""
+    if not _enqueue:
+        here = place()
+        _enqueue.append(_CLIENTS[here.engine](here))
+    _enqueue[0](Job(id=new_id(), task="measured", queue="celery", payload=b'[[%d,"abc"],{}]' % number))
+
+
+def _plain(job: Job) -> list[Any]:
+    return [job.id, job.task, job.queue, job.payload, job.priority, job.state.value]
+
+
+def _sqlite(here: Place) -> Callable[[Job], object]:
+    from celeriac.engine.brokers.sql.sqlite import INSERT_LIVE, INSERT_PLAIN  # each engine has a driver of its own
+
+    db = sqlite3.connect(here.file("site.sqlite3"), timeout=20, isolation_level=None)
+    db.execute("pragma synchronous=normal")
+    record, live = SQLite.native(INSERT_PLAIN), SQLite.native(INSERT_LIVE)
+
+    def insert(job: Job) -> None:
+        db.execute("begin immediate")
+        number = db.execute(record, _plain(job)).lastrowid
+        db.execute(live, (number, job.queue, job.priority, "waiting", None))
+        db.execute("commit")
+
+    return insert
+
+
+def _postgres(here: Place) -> Callable[[Job], object]:
+    import psycopg  # each engine has a driver of its own
+
+    from celeriac.engine.brokers.sql.listen import WAKE
+    from celeriac.engine.brokers.sql.postgres import PUSH
+
+    db = psycopg.connect(host=here.host, port=here.port, user=here.user, dbname=here.database, autocommit=True)
+    cursor, push, wake = db.cursor(), PUSH[True, True].encode(), WAKE.encode()
+
+    def insert(job: Job) -> None:
+        cursor.execute(push, _plain(job))
+        cursor.execute(wake, ('"celery"', False, 1))
+
+    return insert
+
+
+def _redis(here: Place) -> Callable[[Job], object]:
+    import redis  # each engine has a driver of its own
+
+    from celeriac.engine.brokers.redis.address import Address
+    from celeriac.engine.brokers.redis.encoding import pushed
+    from celeriac.engine.brokers.redis.scripts import digest, source
+
+    client, prefix = redis.Redis.from_url(here.url), Address(here.url).prefix
+    client.script_load(source("push"))
+    evaluate: Callable[..., object] = client.evalsha
+    return lambda job: evaluate(digest("push"), 1, prefix, *pushed([job]))
+
+
+def _mariadb(here: Place) -> Callable[[Job], object]:
+    import MySQLdb  # each engine has a driver of its own
+
+    from celeriac.engine.brokers.sql.mysql import INSERT_LIVE, INSERT_ONE
+
+    db = MySQLdb.connect(unix_socket=here.host, user=here.user, database=here.database, charset="utf8mb4", autocommit=True)
+    cursor = db.cursor()
+
+    def insert(job: Job) -> None:
+        cursor.execute("begin")
+        cursor.execute(INSERT_ONE[True], _plain(job))
+        cursor.execute(INSERT_LIVE, (cursor.lastrowid, job.queue, job.priority, "waiting", None))
+        cursor.execute("commit")
+
+    return insert
+
+
+_CLIENTS: dict[str, Callable[[Place], Callable[[Job], object]]] = {
+    "sqlite": _sqlite, "postgres": _postgres, "valkey": _redis, "redis": _redis, "mariadb": _mariadb,
+}  # fmt: skip
+assert rows.PLAIN_COLUMNS == ("id", "task", "queue", "payload", "priority", "state"), "what _plain() gives"
