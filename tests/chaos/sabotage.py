@@ -20,7 +20,8 @@ import msgspec
 from celeriac.engine.brokers.redis import scripts
 from celeriac.engine.brokers.sql import postgres
 from celeriac.engine.brokers.sql.connection import Connection
-from celeriac.engine.brokers.sql.dialect import STATEMENTS, Dialect
+from celeriac.engine.brokers.sql.dialect import Dialect
+from celeriac.engine.brokers.sql.statements import STATEMENTS
 from celeriac.engine.job import Job, State, Token
 from celeriac.engine.keeper.leases import Leases
 from celeriac.engine.outcome import Outcome

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from celeriac.engine.brokers.sql import rows, store
 from celeriac.engine.brokers.sql.connection import Rows
-from celeriac.engine.brokers.sql.dialect import TIMES
+from celeriac.engine.brokers.sql.statements import TIMES
 from celeriac.engine.entry import Entry, Planner, Step
 from celeriac.engine.faults import fault_point
 from celeriac.engine.job import LIVE, Job, State
