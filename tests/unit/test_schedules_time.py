@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -60,19 +61,31 @@ def test_a_zone_of_a_fixed_offset_has_neither() -> None:
     assert shown(crontab(30, 2, tz=UTC), "2026-03-28T12:00", 2) == ["29 02:30", "30 02:30"]
 
 
+COUNTING = """
+import sys
+from datetime import datetime, timezone
+from celeriac.schedules import crontab
+
+calls = 0
+
+def count(*_):
+    global calls
+    calls += 1
+
+leap_monday = crontab(0, 0, "mon", 29, 2, tz="UTC")
+sys.setprofile(count)
+found = leap_monday.next(datetime(2024, 3, 1, tzinfo=timezone.utc))
+sys.setprofile(None)
+print(found.date(), calls)
+"""
+
+
 def test_a_rare_time_is_found_without_looking_at_each_minute() -> None:
-    calls = 0
-
-    def count(*_: object) -> None:
-        nonlocal calls
-        calls += 1
-
-    leap_monday = crontab(0, 0, "mon", 29, 2, tz="UTC")
-    sys.setprofile(count)
-    found = leap_monday.next(datetime(2024, 3, 1, tzinfo=UTC))
-    sys.setprofile(None)
-    assert found == datetime(2044, 2, 29, tzinfo=UTC)
-    assert calls < 20_000, "there are ten million minutes before it"
+    # In a process of its own: Python 3.11 may count for ever where another thread wants to run, too.
+    told = subprocess.run([sys.executable, "-c", COUNTING], capture_output=True, text=True, check=True, timeout=60)
+    found, calls = told.stdout.split()
+    assert found == "2044-02-29"
+    assert int(calls) < 20_000, "there are ten million minutes before it"
 
 
 # -- the oracle ------------------------------------------------------------------------------------------------------------
@@ -108,6 +121,7 @@ def test_next_is_later_and_the_first_that_matches(rule: Rule, zone: str, turn: i
     minutes = DAYS[zone][turn % len(DAYS[zone])]
     after = minutes.start + timedelta(seconds=seconds)
     found = rule.schedule(zone).next(after)
+    found = found and found.astimezone(UTC)  # a time that comes twice equals none of another zone
     matching = [time for time in minutes.times(minutes.expected(rule), 0, minutes.count) if time > after]
     end = minutes.start + timedelta(minutes=minutes.count)
     assert found is None or found > after
