@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,13 @@ def test_a_worker_whose_master_stands_still_is_not_alive(shop: Project) -> None:
     os.kill(worker.process.pid, signal.SIGKILL)
     worker.process.wait(60)
     assert answer(shop, "health", "-q")[0] == exits.UNAVAILABLE
+
+
+def test_the_console_script_finds_the_project_of_its_folder(shop: Project) -> None:
+    script = str(Path(sysconfig.get_path("scripts"), "celeriac"))
+    status, out, err = answer(shop, "tasks", through=(script, "-A", "proj"))
+    assert (status, err) == (0, "")
+    assert "tasks.fail" in out
 
 
 def test_every_way_in_that_leads_nowhere_ends_with_its_status(project: Project, tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 from django.test import override_settings
 
-from celeriac import current, shared_task
+from celeriac import shared_task
 from celeriac.app import Celery
 from celeriac.backend import task
 from celeriac.backend.djangotasks import task_backends
+from tests.sharing import unknown_elsewhere
 
 BACKEND = "celeriac.backend.CeleriacBackend"
 TASKS = {"default": {"BACKEND": BACKEND, "QUEUES": ["default", "mail"]}, "open": {"BACKEND": BACKEND, "QUEUES": []}}
@@ -29,21 +30,6 @@ def patience(exception: Exception, task_result: Any) -> float | None:
     """Wait longer after each attempt; give up over what is not Broken."""
     seen.append((type(exception).__name__, task_result.attempts, [error.exception_class for error in task_result.errors]))
     return 10.0 * task_result.attempts if isinstance(exception, Broken) else None
-
-
-@contextmanager
-def unknown_elsewhere() -> Iterator[dict[str, Any]]:
-    """Take from every app what is shared inside: other tests count the tasks and queues of theirs. Yields what it was."""
-    before, ours = dict(current._shared), dict[str, Any]()
-    try:
-        yield ours
-    finally:
-        ours.update({name: task for name, task in current._shared.items() if before.get(name) is not task})
-        for name in ours:
-            del current._shared[name]
-            for app in current.apps():
-                if name in app.tasks:
-                    app.tasks.unregister(name)
 
 
 @contextmanager

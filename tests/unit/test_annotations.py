@@ -84,3 +84,4 @@ def test_what_cannot_be_is_an_error_when_the_app_is_finalized(
     app.task(name="a")(lambda: None)
     with pytest.raises(error, match=text):
         app.finalize()
+    app.conf.task_annotations = None  # an app lives on for a while, and takes in whatever later tests share

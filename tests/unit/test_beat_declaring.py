@@ -15,6 +15,7 @@ from celeriac.compat.beat import BeatLazyFunc, ScheduleEntry
 from celeriac.queues import declared_queues
 from celeriac.schedules import crontab
 from celeriac.testing import start_worker
+from tests.sharing import unknown_elsewhere
 
 
 @pytest.fixture
@@ -114,7 +115,8 @@ def test_a_worker_serves_the_queues_that_the_schedule_names(app: Celery) -> None
 
 
 def test_a_shared_task_keeps_its_schedule() -> None:
-    task = shared_task(name="shared", schedule=crontab(minute=0))(lambda: None)
+    with unknown_elsewhere():
+        task = shared_task(name="shared", schedule=crontab(minute=0))(lambda: None)
     assert task.schedule == crontab(minute=0)
 
 

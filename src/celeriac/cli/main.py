@@ -35,4 +35,12 @@ def _run(arguments: Sequence[str], program: str) -> int:
     if options.command is None:
         parser.build(program).print_help(sys.stderr)
         return 2
+    _see_this_folder()
     return COMMANDS[options.command](options)
+
+
+def _see_this_folder() -> None:
+    """Let the project be imported from the current folder, as ``python -m`` does and a console script does not."""
+    here = os.getcwd()  # noqa: PTH109 - `health`, which begins here too, does not pay for pathlib
+    if here not in sys.path:
+        sys.path.insert(0, here)

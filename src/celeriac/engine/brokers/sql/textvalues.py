@@ -23,10 +23,10 @@ class TextValues:
         """Return seconds since 1970 UTC as the text that Django's own backends write, with microseconds."""
         if value is None:
             return None
-        whole = int(value)
+        whole = int(value + 5e-7)  # rounded to the nearest microsecond, which may be that of the next second
         if whole != self._second:  # formatting the date costs more than all the rest; most times share their second
             self._second, self._prefix = whole, time.strftime("%Y-%m-%d %H:%M:%S.", time.gmtime(whole))
-        return f"{self._prefix}{int((value - whole) * 1e6):06d}"
+        return f"{self._prefix}{int((value - whole) * 1e6 + 0.5):06d}"
 
     def values(self, job: Job, columns: Sequence[str]) -> Sequence[Any]:
         """Return the parameters of an INSERT of a job into these columns."""
