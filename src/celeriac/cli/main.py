@@ -41,6 +41,6 @@ def _run(arguments: Sequence[str], program: str) -> int:
 
 def _see_this_folder() -> None:
     """Let the project be imported from the current folder, as ``python -m`` does and a console script does not."""
-    here = os.getcwd()  # noqa: PTH109 - `health`, which begins here too, does not pay for pathlib
+    here = os.getcwd()  # noqa: PTH109 - the probe begins here too, and does not pay for pathlib
     if here not in sys.path:
         sys.path.insert(0, here)
