@@ -91,7 +91,8 @@ class Ledger:
             text = (self.folder / name).read_text()
         except FileNotFoundError:
             return
-        yield from map(_line, text.splitlines())
+        whole = text[: text.rfind("\n") + 1]  # the last line may be half written
+        yield from map(_line, whole.splitlines())
 
     def runs(self, what: str = "") -> list[Run]:
         """Return the starts and ends of bodies, or those of one kind."""

@@ -21,7 +21,7 @@ class RabbitMQ(ServerEngine):
 
     name = "rabbitmq"
     transactional = False
-    notices_silence = 20.0  # two heartbeats
+    notices_silence = 30.0  # the server looks at each heartbeat, believes the second silence, and only then delivers again
 
     def new_server(self) -> Server:
         return RabbitServer()
