@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from celeriac.engine.job import State
+from celeriac.engine.job import State, Token
 from celeriac.testing.servers import PostgresServer
 from tests.chaos.bench import Bench
 from tests.chaos.database import postgres_settings
@@ -33,9 +33,14 @@ def test_a_frozen_worker_loses_its_job_and_its_late_settle_is_refused(bench: Ben
     assert bench.ended(job).state is State.SUCCEEDED
     frozen.tell_all(signal.SIGCONT)
     wait_for(lambda: any(not ack.accepted for ack in bench.ledger.acks()) or "declared" in frozen.printed(), "the late settle")
-    accepted = [ack.token for ack in bench.ledger.acks() if ack.accepted and ack.token.number == first.token.number]
-    assert accepted == [second.token]
+    wait_for(lambda: accepted(bench, first.token.number), "the settle that counts to be written down")
+    assert accepted(bench, first.token.number) == [second.token]
     wait_for(lambda: bench.ended(bench.push("noop")).state is State.SUCCEEDED, "the worker to go on")
+
+
+def accepted(bench: Bench, number: int) -> list[Token]:
+    """Return the claims of a job whose settles the broker took. A worker writes that down a moment after its broker has."""
+    return [ack.token for ack in bench.ledger.acks() if ack.accepted and ack.token.number == number]
 
 
 def test_a_frozen_worker_that_comes_back_serves_again(sqlite_bench: Bench) -> None:
