@@ -57,7 +57,7 @@ def _postgres(here: Place) -> Callable[[Job], object]:
     from celeriac.engine.brokers.sql.postgres import PUSH
 
     db = psycopg.connect(host=here.host, port=here.port, user=here.user, dbname=here.database, autocommit=True)
-    cursor, push, wake = db.cursor(), PUSH[True, True].encode(), WAKE.encode()
+    cursor, push, wake = db.cursor(), PUSH[True].encode(), WAKE.encode()
 
     def insert(job: Job) -> None:
         cursor.execute(push, _plain(job))

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.place import Place
 
-WAL = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+WAL = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=10000;"
 SQLITE = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": WAL}
 
 

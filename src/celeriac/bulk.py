@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from celeriac.calling import build_job, publish
+from celeriac.calling import build_jobs, publish
 from celeriac.canvas import Signature
 from celeriac.engine.translation import gettext as _
 
@@ -29,7 +29,7 @@ def enqueue_bulk(task: Task[Any, R], items: Iterable[Any], options: dict[str, An
     app = task.app
     if app.settings.always_eager:
         return [task._apply_instead(args, kwargs, dict(merged)) for args, kwargs, merged in calls]
-    jobs = [build_job(app, task.name, task, *call) for call in calls]
+    jobs = build_jobs(app, task, calls)
     if jobs:
         publish(app, jobs)
     return [task._result(app, job.id, merged) for job, (*__, merged) in zip(jobs, calls, strict=True)]

@@ -13,7 +13,7 @@ from celeriac import signals
 from celeriac.conf.routes import Router
 from celeriac.engine.codec import encode_payload, plain_headers
 from celeriac.engine.encryption import ARGUMENTS, arguments_of
-from celeriac.engine.ids import new_id
+from celeriac.engine.ids import new_id, new_ids
 from celeriac.engine.job import Job, State
 from celeriac.engine.request import iso, running_request
 from celeriac.engine.translation import gettext as _
@@ -21,6 +21,9 @@ from celeriac.queues import meet
 
 if TYPE_CHECKING:
     from celeriac.app import Celery
+    from celeriac.engine.encryption import Cipher
+    from celeriac.engine.request import Request
+    from celeriac.engine.signing import Signer
     from celeriac.task import Task
 
 EXECUTION_OPTIONS = (
@@ -35,10 +38,11 @@ _EMPTY: dict[str, Any] = {}
 class Plan:
     """What is the same for every plain call of one task, as long as no setting changes."""
 
-    __slots__ = ("base", "cipher", "dynamic", "priority", "queue", "signer", "simple", "version")
+    __slots__ = ("base", "cipher", "dynamic", "limit", "name", "priority", "queue", "signer", "simple", "version")
 
     def __init__(self, app: Celery, name: str, task: Task[Any, Any] | None, version: int) -> None:
         opts.text("The task's name", name)
+        self.name = name
         self.version = version
         own = (
             {} if task is None else {key: value for key in EXECUTION_OPTIONS if (value := getattr(task, key, None)) is not None}
@@ -50,11 +54,17 @@ class Plan:
         self.base: dict[str, Any] = {**route, **own}
         settings = app.settings
         self.simple = not self.dynamic and not any(key in self.base for key in ("expires", *_EMBEDDED))
+        self.limit = settings.max_payload_bytes
         self.queue = opts.queue_of(self.base, settings)
         self.priority = opts.priority_of(self.base, settings)
         asked = getattr(task, "encrypt", None)
         self.cipher = app.cipher if (settings.encrypt if asked is None else asked) else None
         self.signer = app.signer
+
+    def job(self, id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Job:
+        """Return the job of a call without options, where the plan is ``simple``."""
+        payload = encode_payload(self.name, args, kwargs, None, self.limit)
+        return Job(id=id, task=self.name, queue=self.queue, payload=payload, priority=self.priority)
 
 
 _OF_TASK = frozenset({"time_limit", "soft_time_limit", "ignore_result"})
@@ -78,23 +88,41 @@ def build_job(
     ``router`` is asked in place of the app's own, where that has functions to ask. ``encrypted``: so it is in any case.
     Raises ``TypeError`` or ``ValueError`` for arguments and options that cannot be.
     """
-    settings = app.settings
     plan = app.plan(name, task)
     if options or not plan.simple:
         job = _build_with_options(app, plan, _Call(name, task, args, kwargs, options, marks, router or app.router))
     else:
-        payload = encode_payload(name, args, kwargs, None, settings.max_payload_bytes)
-        job = Job(id=new_id(), task=name, queue=plan.queue, payload=payload, priority=plan.priority)
-    request = running_request()
+        job = plan.job(new_id(), args, kwargs)
+    _seal(job, plan.signer, app.cipher if encrypted else plan.cipher, running_request())
+    return job
+
+
+def build_jobs(
+    app: Celery, task: Task[Any, Any], calls: Sequence[tuple[Sequence[Any], Mapping[str, Any], dict[str, Any]]]
+) -> list[Job]:
+    """Return the jobs of many calls of one task, each with its options. What they have in common is looked up once."""
+    plan, request = app.plan(task.name, task), running_request()
+    jobs = [
+        plan.job(id, args, kwargs)
+        if plan.simple and not options
+        else _build_with_options(app, plan, _Call(task.name, task, args, kwargs, options, None, app.router))
+        for id, (args, kwargs, options) in zip(new_ids(len(calls)), calls, strict=True)
+    ]
+    if plan.signer is not None or plan.cipher is not None or request is not None:
+        for job in jobs:
+            _seal(job, plan.signer, plan.cipher, request)
+    return jobs
+
+
+def _seal(job: Job, signer: Signer | None, cipher: Cipher | None, request: Request | None) -> None:
+    """Say which job enqueues this one, then hide what is in it, then sign what is sent."""
     if request is not None:
         job.parent = job.parent or request.id
         job.root = job.root or request.root_id
-    cipher = app.cipher if encrypted else plan.cipher
     if cipher is not None:
         job.payload = cipher.encrypt(job.payload, job.id, ARGUMENTS)
-    if plan.signer is not None:
-        job.payload = plan.signer.sign(job, job.payload, job.queue)
-    return job
+    if signer is not None:
+        job.payload = signer.sign(job, job.payload, job.queue)
 
 
 class _Call(NamedTuple):

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from celeriac.engine.ids import derived_id, new_id
+from celeriac.engine.ids import derived_id, new_id, new_ids
 
 
 def test_an_id_is_a_uuid_of_version_7() -> None:
@@ -17,6 +17,13 @@ def test_an_id_is_a_uuid_of_version_7() -> None:
 def test_ids_sort_in_the_order_of_their_making() -> None:
     ids = [new_id() for _ in range(5000)]
     assert ids == sorted(ids)
+
+
+def test_many_ids_made_at_once_come_after_those_before_and_before_those_after() -> None:
+    ids = [new_id(), *new_ids(5000), *new_ids(1), new_id()]
+    assert ids == sorted(ids)
+    assert len({uuid.UUID(id).hex[16:] for id in ids}) == 5003
+    assert {(uuid.UUID(id).version, uuid.UUID(id).variant) for id in ids} == {(7, uuid.RFC_4122)}
 
 
 def test_ids_of_many_threads_are_all_different() -> None:

@@ -91,8 +91,10 @@ class Token(NamedTuple):
     delivery: int
 
 
-class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Job(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One request to run a task: the whole record. Times are seconds since 1970 UTC.
+
+    Nothing in it points back at it, so the garbage collector need not look at the many that one call of ``bulk`` makes.
 
     ``payload`` is the encoded ``[args, kwargs, embed]`` (see ``codec.py``). ``attempts`` counts the attempts that have
     *ended*, so it equals Celery's ``request.retries`` while one runs. ``charges`` counts child processes that died while

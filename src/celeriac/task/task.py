@@ -164,11 +164,13 @@ class Task(TaskOptions, Generic[P, R]):
         """Return the arguments as a tuple and a mapping. Raises ``TypeError`` where they do not fit the function."""
         arguments = args if type(args) is tuple else _listed(self.name, args)
         keywords = {} if kwargs is None else kwargs
-        typing = self.typing
-        if self.app.strict_typing if typing is None else typing:
-            if self._check is None:
-                self._check = ArgumentCheck(self.name, self.run)
+        if self._check is None:
+            self._check = ArgumentCheck(self.name, self.run)
+        try:
             self._check(arguments, keywords)
+        except TypeError:
+            if self.app.strict_typing if self.typing is None else self.typing:
+                raise
         return arguments, keywords
 
     def _apply_instead(self, args: Any, kwargs: Mapping[str, Any], options: dict[str, Any]) -> EagerResult[R]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"'})
@@ -18,8 +18,12 @@ def words(values: Iterable[str]) -> str:
     return "{" + ",".join(values) + "}"
 
 
-def texts(values: Iterable[str | None]) -> str:
-    """Return an array of any text."""
+def texts(values: Sequence[str | None]) -> str:
+    """Return an array of any text. Most have nothing to escape, and to see that in all at once costs next to nothing."""
+    if None not in values:
+        joined = '","'.join(values)  # type: ignore[arg-type]  # there is no None among them
+        if "\\" not in joined and joined.count('"') == 2 * len(values) - 2:
+            return f'{{"{joined}"}}' if values else "{}"
     return "{" + ",".join(["NULL" if value is None else f'"{value.translate(_ESCAPES)}"' for value in values]) + "}"
 
 

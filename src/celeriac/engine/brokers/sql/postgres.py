@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import psycopg
@@ -62,36 +63,39 @@ _TYPES = {
 }  # fmt: skip
 
 
-def _push(columns: Sequence[str], source: Callable[[str], str], wrap: Callable[[str], str]) -> str:
+def _push(columns: Sequence[str], values: str) -> str:
     names = ", ".join(f'"{column}"' for column in columns)
-    values = ", ".join(source(_TYPES[column]) for column in columns)
     return f"""with new as (
-        insert into celeriac_job ({names}, created) {wrap(values)}
+        insert into celeriac_job ({names}, created) {values}
         on conflict (id) do nothing returning number, queue, priority, state, run_at)
     insert into celeriac_live (job, queue, priority, state, run_at) select * from new order by number"""
 
 
 def _push_one(columns: Sequence[str]) -> str:
-    return _push(columns, lambda kind: f"%s::{kind}", lambda values: f"values ({values}, clock_timestamp())")
+    values = ", ".join(f"%s::{_TYPES[column]}" for column in columns)
+    return _push(columns, f"values ({values}, clock_timestamp())")
 
 
-def _push_many(columns: Sequence[str]) -> str:
-    names = ", ".join(f'"{column}"' for column in columns)
+def _push_many(columns: Sequence[str], shared: Sequence[str] = ()) -> str:
+    """Return the statement that inserts many: first come the values that all of them share, then an array for each column."""
+    own = [column for column in columns if column not in shared]
+    names = ", ".join(f'"{column}"' for column in own)
+    arrays = ", ".join(f"%s::{_TYPES[column]}[]" for column in own)
+    values = ", ".join(f"%s::{_TYPES[column]}" if column in shared else f'"{column}"' for column in columns)
     return _push(
-        columns,
-        lambda kind: f"%s::{kind}[]",
-        lambda values: (
-            f"select {names}, clock_timestamp() from unnest({values}) with ordinality as u({names}, place) order by place"
-        ),
+        columns, f"select {values}, clock_timestamp() from unnest({arrays}) with ordinality as u({names}, place) order by place"
     )
 
 
 _ALL = (*rows.PLAIN_COLUMNS, *rows.OPTIONAL_COLUMNS)
-PUSH = {
-    (plain, single): (_push_one if single else _push_many)(rows.PLAIN_COLUMNS if plain else _ALL)
-    for plain in (True, False)
-    for single in (True, False)
-}
+_SHARED = ("task", "queue", "priority", "state")
+_OWN = [column for column in rows.PLAIN_COLUMNS if column not in _SHARED]
+_shared: Callable[[Job], tuple[Any, ...]] = attrgetter(*_SHARED)
+
+PUSH = {plain: _push_one(rows.PLAIN_COLUMNS if plain else _ALL) for plain in (True, False)}
+PUSH_MANY = {plain: _push_many(rows.PLAIN_COLUMNS if plain else _ALL) for plain in (True, False)}
+PUSH_ALIKE = _push_many(rows.PLAIN_COLUMNS, _SHARED)
+"""For the jobs of one call of ``bulk``: arrays of what is the same in each cost the server a fifth of the insert."""
 
 
 class Postgres(Dialect):
@@ -187,14 +191,20 @@ class Postgres(Dialect):
 
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
         plain = all(map(rows.is_plain, jobs))
-        columns = rows.PLAIN_COLUMNS if plain else _ALL
         if len(jobs) == 1:
-            connection.run(PUSH[plain, True], [self._value(column, getattr(jobs[0], column)) for column in columns])
+            columns = rows.PLAIN_COLUMNS if plain else _ALL
+            connection.run(PUSH[plain], [self._value(column, getattr(jobs[0], column)) for column in columns])
             return
         with connection.atomic():
             for start in range(0, len(jobs), 5000):
-                part = jobs[start : start + 5000]
-                connection.run(PUSH[plain, False], [self._array(column, part) for column in columns])
+                self._push_many(connection, jobs[start : start + 5000], plain)
+
+    def _push_many(self, connection: Connection, jobs: Sequence[Job], plain: bool) -> None:
+        if plain and len(shared := set(map(_shared, jobs))) == 1:
+            connection.run(PUSH_ALIKE, [*shared.pop(), *(self._array(column, jobs) for column in _OWN)])
+        else:
+            columns = rows.PLAIN_COLUMNS if plain else _ALL
+            connection.run(PUSH_MANY[plain], [self._array(column, jobs) for column in columns])
 
     def claim(self, connection: Connection, queue: str, limit: int, child: str) -> Rows | None:
         taken = connection.fetch(self._claim, (child, queue, queue, limit, child))
