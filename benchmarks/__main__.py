@@ -16,8 +16,8 @@ from benchmarks.bench import Failed, Scale, bench
 from benchmarks.catalogue import System, peers, systems
 from benchmarks.environments import NotInstallable, python_of
 from benchmarks.figures import Figures
-from benchmarks.machine import ROOT, Machine, machine
-from benchmarks.report import BEGIN, END, as_json, markdown, write
+from benchmarks.machine import ROOT, machine
+from benchmarks.report import BEGIN, END, Run, as_json, markdown, runs_of, with_earlier, write
 from benchmarks.servers import ENGINES, Server, started
 from benchmarks.workloads import QUICK, WORKLOADS
 from celeriac.testing.serverprocess import ServerFailed
@@ -37,6 +37,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=Scale.jobs, help="at most so many in a queue (default: %(default)s)")
     parser.add_argument("--repeat", type=int, help="default: 3; with --quick, 1")
     parser.add_argument("--quick", action="store_true", help=f"about five minutes: {', '.join(QUICK)}, once and shorter")
+    parser.add_argument("--add", action="store_true", help="keep what was measured before and is not measured now")
     parser.add_argument("--output", type=Path, help="write latest.json and benchmarks.md into this folder instead")
     options = parser.parse_args(arguments)
     options.repeat = options.repeat or (1 if options.quick else 3)
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except ServerFailed as error:
             print(f"{engine}: {error}", flush=True)
             figures.failures.append(f"{engine}: {error}")
-    _publish(figures, here, " ".join(["python -m benchmarks", *given]), options.output)
+    _publish(Run(" ".join(["python -m benchmarks", *given]), here, figures), options)
 
 
 def _minutes(options: argparse.Namespace) -> float:
@@ -112,15 +113,17 @@ def _measure(system: System, workload: str, scale: Scale, server: Server, figure
     print(f"{system.engine:9} {system.name:18} {workload:10} {told}", flush=True)
 
 
-def _publish(figures: Figures, here: Machine, asked: str, output: Path | None) -> None:
-    text = markdown(figures, here, asked)
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        (output / DOCUMENT.name).write_text(f"{BEGIN}\n{END}\n")
-    results = RESULTS if output is None else output / RESULTS.name
+def _publish(run: Run, options: argparse.Namespace) -> None:
+    results, document = RESULTS, DOCUMENT
+    if options.output is not None:
+        results, document = options.output / RESULTS.name, options.output / DOCUMENT.name
+        options.output.mkdir(parents=True, exist_ok=True)
+        document.write_text(f"{BEGIN}\n{END}\n", "utf-8")
+    earlier = runs_of(results.read_text("utf-8")) if options.add and results.exists() else []
+    runs = with_earlier(run, earlier)
     results.parent.mkdir(exist_ok=True)
-    results.write_text(as_json(figures, here, asked))
-    write(DOCUMENT if output is None else output / DOCUMENT.name, text)
+    results.write_text(as_json(runs), "utf-8")
+    write(document, markdown(runs))
     print(f"Written: {results}", flush=True)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from benchmarks.catalogue import System
 
@@ -58,6 +59,27 @@ class Figures:
         """Return one figure of all systems of an engine."""
         found = {system: self.get(engine, system, name) for of, system, other in self._values if (of, other) == (engine, name)}
         return {system: spread for system, spread in found.items() if spread is not None}
+
+    def replace(self, later: Figures) -> None:
+        """Take over what was measured later, in place of what was known of the same."""
+        self._values.update(later._values)
+
+    def without(self, later: Figures) -> Figures:
+        """Return what was not measured again later. What failed then, and nothing else, is forgotten with it."""
+        left = Figures()
+        left._values.update({key: values for key, values in self._values.items() if key not in later._values})
+        left.failures = self.failures if left._values else []
+        return left
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    @classmethod
+    def read(cls, told: Iterable[Mapping[str, Any]]) -> Figures:
+        """Return what ``told`` has told."""
+        figures = cls()
+        figures._values.update({(entry["engine"], entry["system"], entry["figure"]): list(entry["values"]) for entry in told})
+        return figures
 
     def told(self) -> Iterator[dict[str, object]]:
         """Yield one entry a figure, for the JSON file."""

@@ -1,9 +1,10 @@
-"""A run as Markdown, ratios first, and as JSON."""
+"""Runs as Markdown, ratios first, and as JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.catalogue import NOT_TO_BE_HAD, SYSTEMS
@@ -16,9 +17,39 @@ from benchmarks.targets import OURS, TARGETS
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
-def markdown(figures: Figures, machine: Machine, asked: str) -> str:
+@dataclass(frozen=True)
+class Run:
+    """What one command measured. A comparison of hours may be made of several, each on a machine that is quiet then."""
+
+    asked: str
+    machine: Machine
+    figures: Figures
+
+
+def with_earlier(run: Run, earlier: Sequence[Run]) -> list[Run]:
+    """Return runs, the latest last, each with the figures that no later one has measured again."""
+    left = [Run(old.asked, old.machine, old.figures.without(run.figures)) for old in earlier]
+    return [*(old for old in left if old.figures), run]
+
+
+def runs_of(text: str) -> list[Run]:
+    """Return the runs that ``as_json`` has told."""
+    runs = []
+    for told in json.loads(text)["runs"]:
+        told["machine"].pop("quiet")
+        figures = Figures.read(told["figures"])
+        figures.failures = told["failures"]
+        runs.append(Run(told["command"], Machine(**told["machine"]), figures))
+    return runs
+
+
+def markdown(runs: Sequence[Run]) -> str:
     """Return the part of ``docs/benchmarks.md`` that is generated."""
-    parts = [_heading(machine, asked), _targets(figures)]
+    figures = Figures()
+    for run in runs:
+        figures.replace(run.figures)
+        figures.failures += run.figures.failures
+    parts = [*map(_heading, runs), _targets(figures)]
     parts += [_engine(figures, engine) for engine in figures.engines()]
     parts.append(_notes(figures))
     return "\n\n".join(part for part in parts if part)
@@ -31,20 +62,25 @@ def write(document: Path, text: str) -> None:
     document.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
 
 
-def as_json(figures: Figures, machine: Machine, asked: str) -> str:
+def as_json(runs: Sequence[Run]) -> str:
     """Return everything, each repetition too."""
-    told = {
-        "command": asked, "machine": machine.told(), "versions": versions(), "servers": SETTINGS,
-        "figures": list(figures.told()), "failures": figures.failures, "not to be had": NOT_TO_BE_HAD,
-    }  # fmt: skip
+    told = {"versions": versions(), "servers": SETTINGS, "not to be had": NOT_TO_BE_HAD, "runs": list(map(_told, runs))}
     return json.dumps(told, indent=1) + "\n"
 
 
-def _heading(machine: Machine, asked: str) -> str:
+def _told(run: Run) -> dict[str, object]:
+    return {
+        "command": run.asked, "machine": run.machine.told(), "figures": list(run.figures.told()),
+        "failures": run.figures.failures,
+    }  # fmt: skip
+
+
+def _heading(run: Run) -> str:
+    machine = run.machine
     changed = " with changes" if machine.dirty else ""
     told = (
-        f"`{asked}` at commit `{machine.commit}`{changed}, {machine.measured}: {machine.cores} cores, {machine.memory_gb} GB,"
-        f" {machine.system}, Python {machine.python}; load at the start {machine.load}."
+        f"`{run.asked}` at commit `{machine.commit}`{changed}, {machine.measured}: {machine.cores} cores,"
+        f" {machine.memory_gb} GB, {machine.system}, Python {machine.python}; load at the start {machine.load}."
     )
     if not machine.quiet:
         told += (

@@ -15,7 +15,7 @@ from benchmarks.catalogue import SYSTEMS, System
 from benchmarks.clocks import VARIABLE, Clocks, NotDone
 from benchmarks.figures import Figures
 from benchmarks.machine import Machine
-from benchmarks.report import BEGIN, END, as_json, markdown, write
+from benchmarks.report import BEGIN, END, Run, as_json, markdown, runs_of, with_earlier, write
 from benchmarks.targets import DRAIN, TARGETS, Target
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +35,11 @@ def some_figures() -> Figures:
         figures.add(OURS, {DRAIN: ours})
         figures.add(OTHER, {DRAIN: other})
     return figures
+
+
+def a_run(load: float = 0.1, figures: Figures | None = None) -> Run:
+    """Return what a command measured."""
+    return Run("python -m benchmarks", a_machine(load), figures or some_figures())
 
 
 def test_a_job_of_another_process_clocks_in(tmp_path: Path) -> None:
@@ -88,13 +93,13 @@ def test_every_peer_has_an_adapter_and_pinned_versions() -> None:
 
 
 def test_the_report_has_ratios_first_and_warns_of_a_busy_machine(tmp_path: Path) -> None:
-    text = markdown(some_figures(), a_machine(load=3.0), "python -m benchmarks")
+    text = markdown([a_run(load=3.0)])
     assert "The machine was not quiet" in text
     assert text.index("### Targets") < text.index("### sqlite")
     assert "| sqlite | drain against huey | 11.7 | >= 5.00 | yes |" in text
     assert "35,000 (30,000 to 40,000)" in text
     assert "x0.09: 3,000 (2,000 to 4,000)" in text
-    assert "The machine was not quiet" not in markdown(some_figures(), a_machine(), "python -m benchmarks")
+    assert "The machine was not quiet" not in markdown([a_run()])
 
 
 def test_writing_the_report_leaves_what_is_around_it_alone(tmp_path: Path) -> None:
@@ -105,6 +110,21 @@ def test_writing_the_report_leaves_what_is_around_it_alone(tmp_path: Path) -> No
 
 
 def test_the_json_has_each_repetition_and_the_commit() -> None:
-    told = json.loads(as_json(some_figures(), a_machine(), "python -m benchmarks"))
+    (told,) = json.loads(as_json([a_run()]))["runs"]
     assert told["machine"]["commit"] == "abc"
     assert told["figures"][0]["values"] == [30_000.0, 40_000.0, 35_000.0]
+
+
+def test_a_later_run_replaces_what_it_measured_again_and_keeps_the_rest() -> None:
+    again = Figures()
+    again.add(OURS, {DRAIN: 50_000.0})
+    earlier = runs_of(as_json([a_run()]))
+    text = markdown(with_earlier(a_run(figures=again), earlier))
+    assert "| sqlite | drain against huey | 16.7 |" in text
+    assert text.count("at commit `abc`") == 2
+    assert "35,000" not in text
+
+
+def test_a_run_of_which_nothing_is_left_is_forgotten() -> None:
+    latest = a_run()
+    assert with_earlier(latest, [a_run()]) == [latest]
