@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from celeriac.engine.codec import decode_failure, decode_result
@@ -23,6 +21,10 @@ def test_a_hard_limit_kills_the_job_and_fails_it(bench: Bench) -> None:
     assert ended.state is State.FAILED
     assert ended.result is not None
     assert decode_failure(ended.result).type == "TimeLimitExceeded"
+    assert ended.worker
+    assert ended.started is not None
+    assert ended.finished is not None
+    assert ended.finished - ended.started > 0.4
     assert len(bench.ledger.starts(job)) == 1
     assert bench.ended(bench.push("noop")).state is State.SUCCEEDED, "the child was replaced"
     assert bench.ledger.starts(job)[0].pid not in worker.processes()
@@ -30,10 +32,8 @@ def test_a_hard_limit_kills_the_job_and_fails_it(bench: Bench) -> None:
 
 def test_a_hard_limit_ends_a_job_that_holds_the_gil(sqlite_bench: Bench) -> None:
     sqlite_bench.start(concurrency=1)
-    begun = time.monotonic()
     job = sqlite_bench.push("hog", 60.0, limits={"time_limit": 0.5})
-    assert sqlite_bench.ended(job).state is State.FAILED
-    assert time.monotonic() - begun < 5.0
+    assert sqlite_bench.ended(job, patience=20.0).state is State.FAILED
 
 
 @pytest.mark.parametrize("pool", ["threads", "asyncio"])
@@ -75,12 +75,11 @@ def test_a_hard_limit_that_a_pool_of_many_obeys_fails_the_job_and_leaves_the_nei
 )
 def test_a_soft_limit_is_raised_inside_the_task(sqlite_bench: Bench, pool: str, task: str) -> None:
     sqlite_bench.start(pool=pool, concurrency=2)
-    begun = time.monotonic()
-    ended = sqlite_bench.ended(sqlite_bench.push(task, 20.0, limits={"soft_time_limit": 0.3}))
+    job = sqlite_bench.push(task, 60.0, limits={"soft_time_limit": 0.3})
+    ended = sqlite_bench.ended(job, patience=20.0)
     assert ended.state is State.SUCCEEDED
     assert ended.result is not None
     assert decode_result(ended.result) == "cleaned up"
-    assert time.monotonic() - begun < 5.0
 
 
 @pytest.mark.parametrize(
@@ -104,7 +103,7 @@ def test_a_revoked_job_ends_cancelled_and_the_others_are_unharmed(bench: Bench, 
     if pool != "solo":
         bench.ledger.await_start(other)
     bench.terminate(victim)
-    assert bench.ended(victim, patience=5.0).state is State.CANCELLED
+    assert bench.ended(victim).state is State.CANCELLED
     bench.open_gate("end")
     assert bench.ended(other).state is State.SUCCEEDED
     assert len(bench.ledger.starts(victim)) == 1

@@ -8,12 +8,12 @@ import pytest
 
 from celeriac import signature
 from celeriac.app import Celery
-from celeriac.engine.brokers.base import Verdict
 from celeriac.engine.brokers.memory import MemoryBroker
 from celeriac.engine.codec import decode_payload
-from celeriac.engine.job import Job, State
+from celeriac.engine.job import Job
 from celeriac.engine.outcome import Failure
 from celeriac.followups import follow_failure
+from celeriac.testing.conformance.scenario import a_verdict
 from tests.unit.conftest import Worker
 
 KILLED = Failure(type="TimeLimitExceeded", module="celeriac.exceptions", message="The job ran past its limit.")
@@ -50,7 +50,7 @@ def kill(broker: MemoryBroker) -> None:
     """Let a child claim the next job and be killed over it, once and again."""
     [job] = broker.claim(["celery"], 1, "c")
     for _ in range(2):
-        broker.rescue("c", verdicts=[Verdict(token=job.token, state=State.FAILED, failure=KILLED)], consequences=follow_failure)
+        broker.rescue("c", verdicts=[a_verdict(job, failure=KILLED)], consequences=follow_failure)
     broker.enrol("w", "c")
 
 

@@ -19,10 +19,11 @@ LIMIT = 3
 class Scene:
     """A child that has claimed some jobs, its slot, and the keeper's rescue."""
 
-    def __init__(self, broker: MemoryBroker) -> None:
+    def __init__(self, broker: MemoryBroker, clock: FakeClock) -> None:
         self.broker = broker
+        self.clock = clock
         self.table = SlotTable.create(2)
-        self.rescue = Rescue(broker, self.table, LIMIT)
+        self.rescue = Rescue(broker, "fig@tree", self.table, LIMIT, clock)
         self.child = a_child(broker)
 
     def claim(self, number: int) -> list[Job]:
@@ -35,7 +36,7 @@ class Scene:
     def verdict(self, job: Job, state: State) -> dict[str, Any]:
         """What the master says after it killed a child over one job."""
         return {
-            "number": job.number, "delivery": job.delivery, "state": state.value,
+            "number": job.number, "delivery": job.delivery, "started": self.clock.monotonic() - 7.0, "state": state.value,
             "type": "TimeLimitExceeded", "message": "too long",
         }  # fmt: skip
 
@@ -47,8 +48,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(broker: MemoryBroker) -> Scene:
-    return Scene(broker)
+def scene(broker: MemoryBroker, clock: FakeClock) -> Scene:
+    return Scene(broker, clock)
 
 
 def test_what_the_slot_says_was_running_is_charged_and_its_neighbours_are_not(scene: Scene) -> None:
@@ -83,6 +84,8 @@ def test_a_job_over_which_the_child_was_killed_ends_as_the_master_says(scene: Sc
     [attempt] = scene.broker.attempts(killed.id)
     assert attempt.failure is not None
     assert (attempt.failure.type, attempt.failure.message) == ("TimeLimitExceeded", "too long")
+    for kept in (attempt, known(scene.broker, killed.id)):
+        assert (kept.worker, kept.started) == ("fig@tree", pytest.approx(scene.clock.wall() - 7.0))
 
 
 def test_a_kill_that_was_no_jobs_fault_charges_nobody(scene: Scene) -> None:

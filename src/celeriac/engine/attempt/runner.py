@@ -26,6 +26,9 @@ from celeriac.engine.registry import Registry, RunnableTask
 from celeriac.engine.request import Request, current_request
 from celeriac.engine.signing import Signer
 
+_UNCOUNTED = frozenset({State.WAITING, State.PARKED, State.EXPIRED})
+"""What becomes of a job whose body did not run, or is to run as if it had not."""
+
 
 class _RolledBack(Exception):
     """Leaves a transaction that must not commit."""
@@ -265,7 +268,7 @@ class AttemptRunner:
             result=self._kept_result(attempt), failure=attempt.failure, run_at=attempt.run_at, worker=self.hostname,
             log=request.log.text() if request is not None and request.log is not None else None,
             progress=request.progress if request is not None else None,
-            counts=attempt.state not in (State.WAITING, State.PARKED), retried=job.attempts > 0,
+            counts=attempt.state not in _UNCOUNTED, retried=job.attempts > 0,
             payload=self._changed_payload(attempt), queue=attempt.queue, settled=attempt.settled,
         )  # fmt: skip
         if self.follow_ups is not None and attempt.embed:

@@ -90,6 +90,10 @@ class Verdict(msgspec.Struct, kw_only=True, frozen=True):
     token: Token
     state: State
     failure: Failure
+    started: float
+    """When the attempt began: seconds since 1970 UTC."""
+    worker: str
+    """The name of the worker that ran it."""
 
 
 Consequences = Callable[[Job, Failure], Sequence[Job]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -22,6 +23,10 @@ from celeriac.engine.translation import gettext as _
 PREFIX = "celeriac:result:"
 _PLAIN = re.compile(r"[!-~]{1,150}")
 """An id that every cache takes as a part of a key: memcached's are short and have no spaces."""
+BRIEF = 5.0
+"""Seconds: what is kept no longer may be gone when it is looked for."""
+PAUSE = 0.1
+"""Seconds before a second try."""
 _packed = msgspec.msgpack.Encoder().encode
 _unpacked = msgspec.msgpack.Decoder(Record).decode
 
@@ -73,16 +78,36 @@ class CacheResults:
         return CacheResults(self.url)
 
     def keep(self, records: Sequence[Record]) -> set[str]:
-        """Remember ended jobs. Returns the ids of those that the cache refuses."""
+        """Remember ended jobs. Returns the ids of those that the cache refuses, or has not though it said nothing."""
         refused: set[str] = set()
+        lost: set[str] = set()
         for timeout in {self._ages.get(record.job.state) for record in records}:
-            same = {key_of(job.id): (job, kept) for job, kept in records if self._ages.get(job.state) == timeout}
+            ids = {key_of(job.id): job.id for job, _attempts in records if self._ages.get(job.state) == timeout}
+            values = {key: _packed(record) for record in records if (key := key_of(record.job.id)) in ids}
             with self._typed():
-                failed = self._cache.set_many({key: _packed(record) for key, record in same.items()}, timeout)
-            refused.update(same[key][0].id for key in failed)
-        if len(refused) == len(records) > 1:
+                failed = self._cache.set_many(values, timeout)
+                missing = self._missing({key: value for key, value in values.items() if key not in failed}, timeout)
+            refused.update(ids[key] for key in failed)
+            lost.update(ids[key] for key in missing)
+        if len(refused | lost) == len(records) and (lost or len(records) > 1):
             raise BrokerUnavailable(_("The cache {alias!r} keeps none of the results.").format(alias=self.alias))
-        return refused
+        return refused | lost
+
+    def _missing(self, values: Mapping[str, bytes], timeout: float | None) -> Mapping[str, bytes]:
+        """Return what was set and is not there, also after a second try.
+
+        A cache may swallow an error (Django's on a database does) or have no room: then a result would be nowhere.
+        """
+        missing = {} if timeout is not None and timeout < BRIEF else self._unlike(values)
+        if missing:
+            time.sleep(PAUSE)
+            self._cache.set_many(missing, timeout)
+            missing = self._unlike(missing)
+        return missing
+
+    def _unlike(self, values: Mapping[str, bytes]) -> dict[str, bytes]:
+        found = self._cache.get_many(values)
+        return {key: value for key, value in values.items() if found.get(key) != value}
 
     def _read(self, id: str) -> Record | None:
         with self._typed():

@@ -55,9 +55,11 @@ def unwanted(token: Token, now: float) -> Outcome:
     return Outcome(token=token, state=State.CANCELLED, started=now, finished=now, failure=failure, counts=False)
 
 
-def judged(verdict: Verdict, started: float, finished: float) -> Outcome:
+def judged(verdict: Verdict, finished: float) -> Outcome:
     """Return the outcome of a job over which its child was killed."""
-    return _ended(verdict.token, verdict.state, started, finished, verdict.failure)
+    outcome = _ended(verdict.token, verdict.state, verdict.started, finished, verdict.failure)
+    outcome.worker = verdict.worker
+    return outcome
 
 
 def with_consequences(outcome: Outcome, record: Job | None, consequences: Consequences | None) -> Outcome:

@@ -249,7 +249,7 @@ class MemoryBroker(MemoryStore):
         held = self._held_by(child)
         now = self._clock.wall()
         for verdict in verdicts:
-            self._settle_dead(judged(verdict, self._started(verdict.token, now), now), consequences)
+            self._settle_dead(judged(verdict, now), consequences)
         for entry in self._held_by(child):
             outcome = self._end_of_dead(entry, entry.begun or entry.job.token in begun, limit, now)
             if outcome is None:
@@ -260,10 +260,6 @@ class MemoryBroker(MemoryStore):
         if dead is not None and dead.worker in self._data.workers:
             self._data.workers[dead.worker].children.discard(child)
         return len(held)
-
-    def _started(self, token: Token, otherwise: float) -> float:
-        entry = self._data.holder(token)
-        return otherwise if entry is None or entry.job.started is None else entry.job.started
 
     def _end_of_dead(self, entry: Entry, begun: bool, limit: int | None, now: float) -> Outcome | None:
         """Charge one job of a dead child. Returns how it ends, or None where it goes back."""

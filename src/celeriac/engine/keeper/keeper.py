@@ -63,7 +63,7 @@ class Keeper:
         self.children: dict[str, int] = {}
         self.leases = Leases(broker, info.id, options.lease, options.renew_every, clock)
         self.release = Release(broker, slots, clock, options.threads)
-        self.rescue = Rescue(broker, slots, options.poison_limit, consequences)
+        self.rescue = Rescue(broker, info.name, slots, options.poison_limit, clock, consequences)
         self.prune = Prune(broker, info.id, options.keep, clock)
         self.consequences = consequences
         self.stopping = False

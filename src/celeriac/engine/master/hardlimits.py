@@ -13,7 +13,8 @@ TIME_LIMIT = "TimeLimitExceeded"
 REVOKED = "TaskRevokedError"
 
 Verdict = dict[str, Any]
-"""The outcome that the keeper writes for a killed job: ``number``, ``delivery``, ``state``, ``type``, ``message``."""
+"""What the keeper is to write of a killed job: ``number``, ``delivery``, ``started`` (monotonic seconds), ``state``, ``type``
+and ``message``."""
 
 
 class HardLimits:
@@ -69,4 +70,7 @@ def _verdict(entry: Running, state: str, kind: str) -> Verdict:
         message = f"The job ran past its time limit of {entry.deadline - entry.started:g} s and was killed."
     else:
         message = "terminated"
-    return {"number": entry.number, "delivery": entry.delivery, "state": state, "type": kind, "message": message}
+    return {
+        "number": entry.number, "delivery": entry.delivery, "started": entry.started, "state": state, "type": kind,
+        "message": message,
+    }  # fmt: skip

@@ -11,11 +11,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celeriac.engine.ipc.channel import Channel, ChannelClosed
 from celeriac.engine.ipc.ready import ready
-from celeriac.engine.worker.project import Project
+
+if TYPE_CHECKING:  # the master knows the herald, and has no use for all that a project needs
+    from celeriac.engine.worker.project import Project
 
 BEAT = 2.0
 """Seconds between two signs of life that are told."""
@@ -81,8 +83,12 @@ class HeraldThread:
         self.tell = self._messages.put
 
     def start(self) -> None:
-        """The worker takes jobs. Without anybody who wants to hear of it, nothing is started."""
+        """The worker is about to take jobs: told here and now, before the first of them begins.
+
+        Without anybody who wants to hear of it, nothing is told or started.
+        """
         if self._wanted:
+            self._herald.begin()
             self._thread.start()
 
     def stop(self) -> None:
@@ -92,7 +98,6 @@ class HeraldThread:
             self._thread.join(PATIENCE)
 
     def _run(self) -> None:
-        self._herald.begin()
         goes_on = True
         while goes_on:
             try:

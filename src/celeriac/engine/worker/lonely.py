@@ -14,12 +14,10 @@ from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.clock import SystemClock
 from celeriac.engine.ipc.slots import local_slot
 from celeriac.engine.keeper.keeper import Keeper
-from celeriac.engine.keeper.ticker import ticking
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.project import Project
 from celeriac.engine.worker.pulse import pulse
-from celeriac.engine.worker.relay import relaying
-from celeriac.engine.worker.resultmover import moving_results
+from celeriac.engine.worker.sidethreads import side_threads
 
 EXIT_OK, EXIT_DEAD = 0, 3
 POOL = "beat"
@@ -53,12 +51,7 @@ def run_lonely(project: Project, announce: Callable[[WorkerOptions, WorkerInfo],
     def state() -> str:
         return "stopping" if keeper.stopping else "ready" if joined.is_set() else "starting"
 
-    with (
-        pulse(options.name, slots.last_beat, state),
-        relaying(project, info.id),
-        moving_results(project, info.id),
-        ticking(project.agenda()),
-    ):
+    with pulse(options.name, slots.last_beat, state), side_threads(project, info):
         keeper.run(joined=False)
     project.leaving("keeper")
     return EXIT_DEAD if keeper.dead else EXIT_OK

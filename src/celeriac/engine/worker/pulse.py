@@ -12,6 +12,9 @@ from celeriac.engine.vitals import EVERY, STALE, Vitals
 
 logger = logging.getLogger("celeriac.worker")
 
+PATIENCE = 5.0
+"""Seconds that a stop waits for a sign on its way."""
+
 
 @contextmanager
 def pulse(name: str, last_beat: Callable[[], float], state: Callable[[], str]) -> Iterator[None]:
@@ -31,5 +34,5 @@ def pulse(name: str, last_beat: Callable[[], float], state: Callable[[], str]) -
         yield
     finally:
         over.set()
-        thread.join()
+        thread.join(PATIENCE)
         vitals.end()

@@ -19,15 +19,12 @@ from celeriac.engine.clock import SystemClock
 from celeriac.engine.ipc.slots import local_slot
 from celeriac.engine.job import Token
 from celeriac.engine.keeper.keeper import Keeper
-from celeriac.engine.keeper.ticker import ticking
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.worker.child import Child
-from celeriac.engine.worker.conveying import conveying
 from celeriac.engine.worker.herald import Herald, HeraldThread
 from celeriac.engine.worker.project import Project
 from celeriac.engine.worker.pulse import pulse
-from celeriac.engine.worker.relay import relaying
-from celeriac.engine.worker.resultmover import moving_results
+from celeriac.engine.worker.sidethreads import side_threads
 
 EXIT_OK, EXIT_COLD, EXIT_DEAD = 0, 2, 3
 
@@ -72,13 +69,7 @@ class Solo:
         self.child.poke()
 
     def _keep(self) -> None:
-        id = self.info.id
-        with (
-            conveying(self.project),
-            relaying(self.project, id),
-            moving_results(self.project, id),
-            ticking(self.project.agenda()),
-        ):
+        with side_threads(self.project, self.info):
             self.keeper.run(joined=False)
 
     def _hear_keeper(self, message: dict[str, Any]) -> None:

@@ -26,16 +26,13 @@ from celeriac.engine.errors import CeleriacError
 from celeriac.engine.ipc.channel import Channel, ChannelClosed
 from celeriac.engine.ipc.slots import SlotTable
 from celeriac.engine.keeper.keeper import Keeper
-from celeriac.engine.keeper.ticker import ticking
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.translation import gettext as _
 from celeriac.engine.worker.child import Child, ignore_terminal_signals
-from celeriac.engine.worker.conveying import conveying
 from celeriac.engine.worker.herald import Herald, run_herald
 from celeriac.engine.worker.linux import die_with_parent, set_title
 from celeriac.engine.worker.project import Project
-from celeriac.engine.worker.relay import relaying
-from celeriac.engine.worker.resultmover import moving_results
+from celeriac.engine.worker.sidethreads import side_threads
 from celeriac.engine.worker.signalpipe import SignalPipe
 
 EXIT_DEAD = 3
@@ -176,7 +173,7 @@ def run_keeper(message: dict[str, Any], project: Project, slots: SlotTable, mast
     options: WorkerOptions = project.options
     set_title(f"celeriac: keeper {options.name}")
     keeper = Keeper(project.connect(), info, options, slots, master, SystemClock(), consequences=project.follow_failure)
-    with conveying(project), relaying(project, info.id), moving_results(project, info.id), ticking(project.agenda()):
+    with side_threads(project, info):
         keeper.run(joined=message["joined"])
     return 0
 

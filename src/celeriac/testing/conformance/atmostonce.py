@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from celeriac.engine.codec import decode_failure
 from celeriac.engine.job import State
 from celeriac.testing.conformance.scenario import (
@@ -40,6 +44,17 @@ class AtMostOnceSuite:
         result = known(broker, job.id).result
         assert result is not None
         assert decode_failure(result).type == "WorkerLostError"
+
+    def test_when_it_began_is_kept(self, broker: Engine) -> None:
+        child = a_child(broker)
+        (job,) = claim_some(broker, 1, child)
+        broker.begin([job.token], once=True)
+        began = known(broker, job.id).started
+        assert began is not None
+        time.sleep(0.02)  # so that it ends at another moment
+        broker.rescue(child)
+        (attempt,) = broker.attempts(job.id)
+        assert [known(broker, job.id).started, attempt.started] == pytest.approx([began, began], abs=0.001)
 
     def test_it_fails_too_when_the_whole_worker_is_lost(self, broker: Engine) -> None:
         child = a_child(broker, lease=RUN_OUT)

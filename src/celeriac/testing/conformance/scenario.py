@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from celeriac.engine.brokers.base import Broker, Store, WorkerInfo
+from celeriac.engine.brokers.base import Broker, Store, Verdict, WorkerInfo
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Failure, Outcome
 
@@ -120,6 +120,11 @@ def ended_job(broker: Engine, state: State = State.SUCCEEDED, age: float = 0.0, 
 def a_failure(message: str = "no string left") -> Failure:
     """Return a failure as an attempt reports it."""
     return Failure(type="ValueError", module="builtins", message=message, traceback=f"Traceback ...\nValueError: {message}")
+
+
+def a_verdict(job: Job, state: State = State.FAILED, failure: Failure | None = None) -> Verdict:
+    """Return the end of a claimed job that has run for two seconds, and over which its child was killed."""
+    return Verdict(token=job.token, state=state, failure=failure or a_failure(), started=time.time() - 2.0, worker="fig@tree")
 
 
 def known(broker: Engine, id: str) -> Job:

@@ -15,6 +15,7 @@ from celeriac.testing.conformance.scenario import (
     a_child,
     a_failure,
     a_job,
+    a_verdict,
     a_worker,
     an_outcome,
     charges_of,
@@ -32,7 +33,7 @@ class VerdictSuite:
     def verdict(self, job: Job, state: State = State.FAILED) -> Verdict:
         """Return the end of a job that ran past its time limit."""
         failure = Failure(type="TimeLimitExceeded", module="celeriac.exceptions", message="The job ran past its limit.")
-        return Verdict(token=job.token, state=state, failure=failure)
+        return a_verdict(job, state, failure)
 
     @pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
     def test_a_verdict_ends_its_job(self, broker: Engine, state: State) -> None:
@@ -55,6 +56,20 @@ class VerdictSuite:
         assert result is not None
         assert decode_failure(result).type == "TimeLimitExceeded"
         assert known(broker, job.id).finished is not None
+
+    @pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
+    def test_who_ran_it_and_since_when_is_kept(self, broker: Engine, state: State) -> None:
+        child = a_child(broker)
+        (job,) = claim_some(broker, 1, child)
+        broker.begin([job.token])
+        verdict = self.verdict(job, state)
+        broker.rescue(child, verdicts=[verdict])
+        (attempt,) = broker.attempts(job.id)
+        for kept in (known(broker, job.id), attempt):
+            assert kept.worker == verdict.worker
+            assert kept.started == pytest.approx(verdict.started, abs=0.001)
+            assert kept.finished is not None
+            assert kept.finished - verdict.started > 1.9
 
     def test_a_verdict_goes_before_a_charge(self, broker: Engine) -> None:
         child = a_child(broker)
@@ -91,7 +106,7 @@ class ConsequencesSuite:
 
         for _ in range(times):
             if way == "verdict":
-                verdict = Verdict(token=job.token, state=state, failure=a_failure("too long"))
+                verdict = a_verdict(job, state, a_failure("too long"))
                 broker.rescue(child, verdicts=[verdict], consequences=consequences)
                 continue
             broker.begin([job.token], once=True)
@@ -129,7 +144,7 @@ class ConsequencesSuite:
         child = a_child(broker)
         (job,) = claim_some(broker, 1, child)
         broker.settle([an_outcome(job)])
-        verdict = Verdict(token=job.token, state=State.FAILED, failure=a_failure())
+        verdict = a_verdict(job)
         broker.rescue(child, verdicts=[verdict], consequences=lambda record, failure: [a_job(queue="after")])
         assert state_of(broker, job) is State.SUCCEEDED
         assert broker.claim(["after"], 10, a_child(broker)) == []

@@ -8,16 +8,16 @@ from collections.abc import Callable
 
 import pytest
 
-from celeriac.engine.brokers.base import Cancel, Verdict
+from celeriac.engine.brokers.base import Cancel
 from celeriac.engine.job import Job, State
 from celeriac.testing.conformance.scenario import (
     PATIENCE,
     Engine,
     MakeEngine,
     a_child,
-    a_failure,
     a_job,
     a_scheduled_job,
+    a_verdict,
     an_outcome,
     another,
     claim_one,
@@ -109,7 +109,7 @@ class WaitSuite:
         broker.push([a_job()])
         job = claim_one(broker, child)
         finish = self.waiting_for(make_broker, job)
-        broker.rescue(child, verdicts=[Verdict(token=job.token, state=State.FAILED, failure=a_failure())])
+        broker.rescue(child, verdicts=[a_verdict(job)])
         record = finish()
         assert record is not None
         assert record.state is State.FAILED

@@ -164,14 +164,22 @@ class RabbitBroker(Delegating):
     def counts(self) -> dict[str, dict[State, int]]:
         """Return the number of jobs by queue and state; to those that wait, messages are added that RabbitMQ has.
 
-        Of the queues that the store, a living worker or this instance knows. Jobs enqueued together may be one message.
+        Of the queues that the store, a living worker or this instance knows. Jobs enqueued together may be one message; what is
+        brought in just now counts twice.
         """
+        messages = self._messages()  # before the store, lest what is brought in meanwhile count nowhere
         counted: dict[str, dict[State, int]] = self.inner.counts()
-        names = (
-            {queue for queue in counted if queue} | {queue for worker in self.workers() for queue in worker.queues} | self._seen
-        )
-        for queue, messages in self._use(lambda link: [(name, link.count(self.address.queue(name))) for name in sorted(names)]):
-            if messages:
+        for queue, ready in messages:
+            if ready:
                 states = counted.setdefault(queue, {})
-                states[State.WAITING] = states.get(State.WAITING, 0) + messages
+                states[State.WAITING] = states.get(State.WAITING, 0) + ready
         return counted
+
+    def _messages(self) -> list[tuple[str, int | None]]:
+        """Return how many messages are ready in each queue that somebody knows of."""
+        of_workers = {queue for worker in self.workers() for queue in worker.queues}
+        names = sorted({queue for queue in self.inner.counts() if queue} | of_workers | self._seen)
+        found: list[tuple[str, int | None]] = self._use(
+            lambda link: [(name, link.count(self.address.queue(name))) for name in names]
+        )
+        return found

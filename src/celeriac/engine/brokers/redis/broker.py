@@ -6,6 +6,7 @@ One instance serves one thread of a worker, or all callers of a process: the cli
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -220,8 +221,8 @@ class RedisBroker:
         return self._rescue(request, verdicts, consequences)
 
     def _rescue(self, request: list[Any], verdicts: Collection[Verdict], consequences: Consequences | None) -> int:
-        now = self._time() if verdicts else 0.0
-        ends = [argument for verdict in verdicts for argument in judgement(judged(verdict, now, now))]
+        now = time.time()
+        ends = [argument for verdict in verdicts for argument in judgement(judged(verdict, now))]
         request += [len(verdicts), *ends]
         if consequences is None:
             return int(self.call("rescue", *request, -1))
@@ -239,9 +240,6 @@ class RedisBroker:
             prepared.update((number, (b"", b"")) for number in numbers)  # also those whose record is gone
             for job in store.records(self, numbers):
                 prepared[job.number] = pushed(consequences(job, reasons.get(job.number, _LOST)))
-
-    def _time(self) -> float:
-        return float(self.call("time"))
 
     def promote(self, limit: int) -> float | None:
         """Let up to ``limit`` due jobs wait. Returns the seconds until the next is due, or None."""

@@ -8,8 +8,9 @@ fail, a tick would still not be fired twice.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 BUSY = 0.05
 """Seconds until the next look where everything due is in the hands of others."""
 
+SOON = 5.0
+"""Seconds before a time in which its entries are planned. A ticker looks once a second."""
+HURRY = 0.5
+"""Seconds before it in which that is not begun any more."""
+MOST = 10_000
+"""Entries that are planned before their time."""
+
 _NEXT_RUN = Entry.__struct_fields__.index("next_run")
 
 
@@ -38,19 +46,30 @@ class SQLAgenda:
     """The periodic tasks in the database of ``broker``.
 
     Their jobs go into the same database. With ``elsewhere`` they go to that broker, which is told of them in a transaction of
-    Django's own.
+    Django's own. ``prepare``, if given, is told of entries that are due soon where they are more than a batch, and of none
+    where they are fewer: it may plan them within so many seconds, for ``plan`` to be faster.
     """
 
-    def __init__(self, broker: SQLBroker, plan: Planner, elsewhere: Any = None) -> None:
+    def __init__(
+        self,
+        broker: SQLBroker,
+        plan: Planner,
+        elsewhere: Any = None,
+        prepare: Callable[[Sequence[Entry], float], None] | None = None,
+    ) -> None:
         self._broker = broker
         self._plan = plan
         self._elsewhere = elsewhere
+        self._prepare = prepare
+        self._prepared = 0.0
 
     def fire(self, limit: int) -> float | None:
         """Fire up to ``limit`` due entries. Returns the seconds until the next is due, 0 where more may be due already."""
         until, now = self._next()
-        if until is None or until > 0:
-            return until
+        if until is not None and until > 0:
+            return self._look_ahead(until, now, limit)
+        if until is None:
+            return None
         queues: Counter[str] = Counter()
         dues: list[float] = []
 
@@ -77,6 +96,17 @@ class SQLAgenda:
         if self._elsewhere is None:
             self._broker.wake_up(queues, min(dues, default=None))
         return 0.0
+
+    def _look_ahead(self, until: float, now: float, limit: int) -> float:
+        """Have entries of the next time planned, once, in the last seconds before it. Returns the seconds that are left."""
+        due = now + until
+        if self._prepare is None or not HURRY < until < SOON or abs(due - self._prepared) < 0.001:
+            return until
+        self._prepared, begun = due, monotonic()
+        found = self._broker.read("soon_due", (self._broker.dialect.time(due + 0.001), MOST))
+        entries = [_entry(row) for row in found] if len(found) > limit else []
+        self._prepare(entries, until - (monotonic() - begun) - HURRY / 2)
+        return max(0.0, until - (monotonic() - begun))
 
     def close(self) -> None:
         """Let go of the connections."""

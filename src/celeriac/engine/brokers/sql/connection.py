@@ -149,13 +149,13 @@ class CallerConnection:
         self._here.short = short
         try:
             yield
+            with errors:
+                cursor.execute(native("COMMIT"))
         except BaseException:
             self._roll_back()
             raise
         finally:
             del self._here.short
-        with errors:
-            cursor.execute(native("COMMIT"))
         cursor.close()
 
     def _roll_back(self) -> None:
@@ -283,13 +283,13 @@ class OwnConnection:
         self._inside = True
         try:
             yield
+            fault_point("before-commit")
+            self._execute("COMMIT", ())
         except BaseException:
-            self._inside = False
             self._roll_back()
             raise
-        self._inside = False
-        fault_point("before-commit")
-        self._execute("COMMIT", ())
+        finally:
+            self._inside = False
         fault_point("after-commit")
 
     def _roll_back(self) -> None:

@@ -173,8 +173,8 @@ class Dialect:
         marked = {(token.number, token.delivery) for token in begun}
         for number, delivery, queue, charges, once, since, revoked in connection.fetch(self.sql["in_hand"], (child,)):
             token = Token(number, child, delivery)
-            started = since is not None or (number, delivery) in marked
-            outcome = self._end_of_dead(connection, token, started, charges, bool(once), bool(revoked), now, limit)
+            begun_at = rows.seconds(since) or (now if (number, delivery) in marked else None)
+            outcome = self._end_of_dead(connection, token, begun_at, charges, bool(once), bool(revoked), now, limit)
             if outcome is None:
                 queues.append(queue)
             else:
@@ -189,7 +189,7 @@ class Dialect:
         self,
         connection: Connection,
         token: Token,
-        started: bool,
+        begun_at: float | None,
         charges: int,
         once: bool,
         revoked: bool,
@@ -197,12 +197,12 @@ class Dialect:
         limit: int | None,
     ) -> Outcome | None:
         """Charge one job of a dead child. Returns how it ends, or None where it runs again."""
-        if started and limit is not None:
+        if begun_at is not None and limit is not None:
             connection.run(self.sql["charge"], (token.number,))
-        if started and once:
-            return lost(token, now, now)
+        if begun_at is not None and once:
+            return lost(token, begun_at, now)
         if revoked:
             return unwanted(token, now)
-        if started and limit is not None and charges + 1 >= limit:
-            return poisonous(token, now, now, charges + 1)
+        if begun_at is not None and limit is not None and charges + 1 >= limit:
+            return poisonous(token, begun_at, now, charges + 1)
         return None

@@ -77,7 +77,7 @@ class Rescue(Session):
         self.connection.run(self.dialect.sql["kill_child"], (child,))  # first: it waits for a claim in flight, or stops it
         self.connection.run(self.dialect.sql["forget_idle"], (child,))  # nobody is to wake the dead
         now = time.time()
-        outcomes = [judged(verdict, now, now) for verdict in verdicts]
+        outcomes = [judged(verdict, now) for verdict in verdicts]
         refused = self.dialect.settle_dead(self.connection, outcomes, consequences) if outcomes else set()
         taken = self.dialect.empty(self.connection, child, begun, now, limit, consequences)
         return taken + [""] * (len(outcomes) - len(refused))

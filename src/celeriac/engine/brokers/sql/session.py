@@ -118,9 +118,9 @@ class Session:
         """Run one statement by itself; return the number of rows it changed."""
         return self._do(lambda: self.connection.run(sql, values))
 
-    def read(self, name: str) -> Rows:
-        """Return what a named statement without values finds."""
-        return self._do(lambda: self.connection.fetch(self.dialect.sql[name]))
+    def read(self, name: str, values: Sequence[Any] = ()) -> Rows:
+        """Return what a named statement finds."""
+        return self._do(lambda: self.connection.fetch(self.dialect.sql[name], values))
 
     # -- wake-ups --------------------------------------------------------------------------------------------------------------
 

@@ -186,6 +186,8 @@ STATEMENTS = {
         limit %s {{skip_locked}}""",
     "due_entries": f"""select {ENTRY} from celeriac_periodic where enabled = {{true}} and next_run <= %s
         order by next_run limit %s {{skip_locked}}""",
+    "soon_due": f"""select {ENTRY} from celeriac_periodic where enabled = {{true}} and next_run <= %s
+        order by next_run limit %s""",
     "advance": f"{ADVANCE} and next_run = %s",
     "plan": f"{ADVANCE} and next_run is null",
     # SQLite takes any text for a time, and Django reads no row that has one which is none.

@@ -32,7 +32,7 @@ class TextValues:
         """Return the parameters of an INSERT of a job into these columns."""
         if columns is rows.PLAIN_COLUMNS:
             return _plain(job)
-        return [self._value(column, getattr(job, column)) for column in columns]
+        return [None if (value := getattr(job, column)) is None else self._value(column, value) for column in columns]
 
     def _value(self, column: str, value: Any) -> Any:
         if column in rows.TIMES:

@@ -1,4 +1,5 @@
--- What every script begins with; the parts it is made of beyond this one stand in its first line. All keys of a namespace share one hash tag, so a script may name keys as it goes.
+-- What every script begins with; the parts it is made of beyond this one stand in its first line. All keys of a namespace share
+-- one hash tag, so a script may name keys as it goes.
 --
 --   n                 the last job number                 i:<id>        a job's number
 --   j:<number>        a job as it was pushed              m:<number>    what has changed since, where anything has

@@ -1,6 +1,6 @@
--- ARGV: limit, place. Returns about so many ended jobs from a place in the lists on (0: the first), of each state those that ended
--- first: row and attempts of each; then the place where the next look begins, 0 where these were the last. Forgets the places of
--- those that are gone already.
+-- ARGV: limit, place. Returns about so many ended jobs from a place in the lists on (0: the first), of each state those that
+-- ended first: row and attempts of each; then the place where the next look begins, 0 where these were the last. Forgets the
+-- places of those that are gone already.
 local limit, from, numbers = take_number(), take_number(), {}
 local function gather_there(entry)
   local listed, before = {}, #numbers

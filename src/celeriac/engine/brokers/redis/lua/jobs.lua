@@ -1,5 +1,5 @@
--- What scripts know of jobs, and the steps of a job's life that several of them take. Gathered: claims that end, what each child
--- no longer holds, and what has ended, by state.
+-- What scripts know of jobs, and the steps of a job's life that several of them take. Gathered: claims that end, what each
+-- child no longer holds, and what has ended, by state.
 local unclaimed, let_go, endings = {}, gathering(), gathering()
 local ended_at -- where it is not now
 
@@ -37,8 +37,8 @@ local function job_of(number)
   return job
 end
 
--- What a job ended in: state, attempts, delivery and, where it is not the end of its last attempt, when; then the rest, which no
--- script reads: started, finished, worker and result in msgpack.
+-- What a job ended in: state, attempts, delivery and, where it is not the end of its last attempt, when; then the rest, which
+-- no script reads: started, finished, worker and result in msgpack.
 local function read_end(text)
   local state, attempts, delivery, after = string.match(text, '^(%a+) (%d+) (%d+)[^\n]*\n()')
   return { state = state, attempts = attempts, delivery = delivery, rest = string.sub(text, after) }
@@ -68,7 +68,7 @@ end
 -- An attempt is remembered as its number, a newline, and state, started, finished, worker, failure and log in msgpack.
 -- What is missing is false: a Lua table with holes would be packed as a map.
 local function remember(number, index, attempt) call('RPUSH', P .. 'at:' .. number, index .. '\n' .. attempt) end
-local function decided(state, time, failure) return cmsgpack.pack({ state, time, time, false, failure, false }) end
+local function decided(state, started, time, failure) return cmsgpack.pack({ state, started, time, false, failure, false }) end
 
 -- End a job that is listed nowhere any more.
 local function end_job(number, state, queue, head, rest)
@@ -155,7 +155,7 @@ end
 -- Give a held job back to wait; one that somebody cancelled meanwhile ends so, and ``unwanted`` says why.
 local function give_back(number, claim, time, unwanted)
   if let_live(number, claim, claim.attempts) then
-    remember(number, claim.attempts, decided('cancelled', time, unwanted))
+    remember(number, claim.attempts, decided('cancelled', time, time, unwanted))
     cancelled(number, claim.queue, time, cmsgpack.pack({ time, time, false, false }))
   else
     tally('waiting', claim.queue, 1)

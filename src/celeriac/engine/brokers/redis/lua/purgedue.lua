@@ -1,5 +1,5 @@
--- ARGV: place, limit, queues ... Of so many scheduled jobs, from a place in their order on, cancels those of the queues. Returns how
--- many, and the place of the next.
+-- ARGV: place, limit, queues ... Of so many scheduled jobs, from a place in their order on, cancels those of the queues.
+-- Returns how many, and the place of the next.
 local from, limit, time, wanted, changed = take_number(), take_number(), now(), {}, 0
 for nth = place + 1, #ARGV do wanted[ARGV[nth]] = true end
 local numbers = call('ZRANGE', P .. 'due', from, from + limit - 1)

@@ -1,8 +1,8 @@
 -- ARGV: child, worker, limit, and the failures of a job that was lost, that is poisonous, that nobody wants; then how many
 -- begun tokens, number and delivery of each; then how many verdicts, each an outcome; then, of how many jobs what follows their
--- failure is prepared (none: '-1'), the number of each, and what follows. Either a child is buried, or a worker that leaves, or,
--- with neither, every worker whose lease ran out. Returns how many jobs were taken from the dead; or, with nothing changed, the
--- numbers of jobs of which what follows must be prepared first.
+-- failure is prepared (none: '-1'), the number of each, and what follows. Either a child is buried, or a worker that leaves,
+-- or, with neither, every worker whose lease ran out. Returns how many jobs were taken from the dead; or, with nothing changed,
+-- the numbers of jobs of which what follows must be prepared first.
 local time, total = now(), 0
 local child, worker, limit = take_some(), take_some(), tonumber(take())
 local lost, poisonous, unwanted = take(), take(), take()
@@ -58,9 +58,10 @@ local function end_with(number, claim, kind, rest, more)
   settle(number, claim, kind, rest, more, time)
   if kind.state == 'failed' then push_follow_ups(number) end
 end
-local function ended(number, claim, state, failure, counts)
-  local rest = cmsgpack.pack({ time, time, false, state == 'failed' and failure })
-  local more = { attempt = decided(state, time, failure) }
+local function ended(number, claim, state, failure, counts, begun_at)
+  local started = tonumber(begun_at) or time
+  local rest = cmsgpack.pack({ started, time, false, state == 'failed' and failure })
+  local more = { attempt = decided(state, started, time, failure) }
   end_with(number, claim, { state = state, counts = counts }, rest, more)
 end
 
@@ -74,9 +75,10 @@ local function take_from_dead(number, claim)
     call('HSET', key, 'g', charges)
   end
   if has_begun and job[2] then
-    ended(number, claim, 'failed', lost, 1)
+    ended(number, claim, 'failed', lost, 1, job[1])
   elseif has_begun and limit and charges >= limit and not job[4] then
-    ended(number, claim, 'parked', (string.gsub(poisonous, '@CHARGES@', charges)), 0)
+    local failure = string.gsub(poisonous, '@CHARGES@', charges)
+    ended(number, claim, 'parked', failure, 0, job[1])
   else
     give_back(number, claim, time, unwanted)
   end

@@ -1,6 +1,6 @@
--- Settling a batch. Arguments: when the last of the outcomes ended; in msgpack, of each its number, which kind it is and how long
--- the rest of its end is, and the kinds; the rests; then, of each where there is more, that, followed by its follow-ups. Returns
--- the places, from 0, of those that were refused.
+-- Settling a batch. Arguments: when the last of the outcomes ended; in msgpack, of each its number, which kind it is and how
+-- long the rest of its end is, and the kinds; the rests; then, of each where there is more, that, followed by its follow-ups.
+-- Returns the places, from 0, of those that were refused.
 local function settle_batch()
   local time, refused, kinds = now(), {}, {}
   ended_at = take()

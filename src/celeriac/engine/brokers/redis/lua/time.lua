@@ -1,2 +1,0 @@
--- Returns what time it is, as text.
-return exact(now())
