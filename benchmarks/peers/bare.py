@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.peers import celeriac
+from benchmarks.peers.djangodatabases import WAL
 from benchmarks.place import Place, place
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.brokers.sql.sqlite import SQLite
@@ -38,7 +39,7 @@ def _sqlite(here: Place) -> Callable[[Job], object]:
     from celeriac.engine.brokers.sql.sqlite import INSERT_LIVE, INSERT_PLAIN  # each engine has a driver of its own
 
     db = sqlite3.connect(here.file("site.sqlite3"), timeout=20, isolation_level=None)
-    db.execute("pragma synchronous=normal")
+    db.executescript(WAL)
     record, live = SQLite.native(INSERT_PLAIN), SQLite.native(INSERT_LIVE)
 
     def insert(job: Job) -> None:
