@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 BUSY = 0.05
 """Seconds until the next look where everything due is in the hands of others."""
 
-SOON = 5.0
+SOON = 2.0
 """Seconds before a time in which its entries are planned. A ticker looks once a second."""
 HURRY = 0.5
 """Seconds before it in which that is not begun any more."""
 MOST = 10_000
 """Entries that are planned before their time."""
+LONGEST = 0.8
+"""Seconds for that: meanwhile nobody looks for what was changed, and a change is to take effect within a second."""
 
 _NEXT_RUN = Entry.__struct_fields__.index("next_run")
 
@@ -105,7 +107,7 @@ class SQLAgenda:
         self._prepared, begun = due, monotonic()
         found = self._broker.read("soon_due", (self._broker.dialect.time(due + 0.001), MOST))
         entries = [_entry(row) for row in found] if len(found) > limit else []
-        self._prepare(entries, until - (monotonic() - begun) - HURRY / 2)
+        self._prepare(entries, min(until - (monotonic() - begun) - HURRY / 2, LONGEST))
         return max(0.0, until - (monotonic() - begun))
 
     def close(self) -> None:

@@ -59,8 +59,7 @@ class SQLBroker(Rescue):
         if not jobs:
             return
         self._do(lambda: self.dialect.push(self.connection, jobs))
-        waiting = Counter(job.queue for job in jobs if job.state is State.WAITING)
-        due = min((job.run_at for job in jobs if job.state is State.SCHEDULED and job.run_at is not None), default=None)
+        waiting, due = _arrivals(jobs)
         self.connection.after_commit(lambda: self.wake_up(waiting, due))
 
     def join(self, worker: WorkerInfo, lease: float) -> None:
@@ -270,6 +269,18 @@ class SQLBroker(Rescue):
             if len(kept) == 1:
                 return {kept[0].job.id}
         return {id for record in kept for id in self.keep([record])}
+
+
+def _arrivals(jobs: Sequence[Job]) -> tuple[dict[str, int], float | None]:
+    """Return how many jobs wait in each queue, and when the first of those that do not is due."""
+    waiting: dict[str, int] = {}
+    due: float | None = None
+    for job in jobs:
+        if job.state is State.WAITING:
+            waiting[job.queue] = waiting.get(job.queue, 0) + 1
+        elif job.state is State.SCHEDULED and job.run_at is not None and (due is None or job.run_at < due):
+            due = job.run_at
+    return waiting, due
 
 
 _QUIET = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED, State.PARKED})

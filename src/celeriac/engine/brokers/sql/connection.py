@@ -121,21 +121,18 @@ class CallerConnection:
         cursor = self._execute(sql, params)
         return int(cursor.lastrowid or 0) if cursor.rowcount > 0 else 0
 
-    @contextmanager
-    def atomic(self) -> Iterator[None]:
+    def atomic(self) -> AbstractContextManager[None]:
         """Join the caller's transaction, or make a short one of our own.
 
         Inside the caller's, no savepoint: a failed INSERT here must fail the caller's transaction, not half of it.
         """
         django = self.django
         if django.in_atomic_block or not django.get_autocommit() or hasattr(self._here, "short"):
-            yield
-        elif django.vendor in _BEGIN:
-            with self._short():
-                yield
-        else:
-            with transaction.atomic(using=self.alias):
-                yield
+            return nullcontext()
+        if django.vendor in _BEGIN:
+            return self._short()
+        own: AbstractContextManager[None] = transaction.atomic(using=self.alias)
+        return own
 
     @contextmanager
     def _short(self) -> Iterator[None]:
