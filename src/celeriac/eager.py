@@ -64,6 +64,7 @@ def _again(job: Job, outcome: Outcome) -> Job:
     job.attempts += 1
     job.payload = outcome.payload or job.payload
     job.queue = outcome.queue or job.queue
+    job.progress = outcome.progress or job.progress
     return job
 
 

@@ -75,7 +75,9 @@ class Inspect:
         found = [job for id in ids if (job := self._app.broker().get(id)) is not None]
         return self._each(
             lambda worker: {
-                job.id: [_place(job), self._job(job, None)] for job in found if job.worker in (None, worker.id, worker.name)
+                job.id: [_place(job), self._job(job, worker if job.state is State.RUNNING else None)]
+                for job in found
+                if job.state is not State.RUNNING or job.worker == worker.id
             }
         )
 

@@ -109,10 +109,16 @@ def _applies(selection: Selection, job: Job, now: float) -> bool:
 
 
 def worker_name(app: Celery, job: Job) -> str | None:
-    """Return the name of the worker of a job: while one runs, the store knows the worker's id only."""
-    if job.state is not State.RUNNING or job.worker is None:
-        return job.worker
-    return next((worker.name for worker in app.broker().workers() if worker.id == job.worker), job.worker)
+    """Return the name of the worker of a job."""
+    return worker_names(app, (job,))[job.id]
+
+
+def worker_names(app: Celery, jobs: Sequence[Job]) -> dict[str, str | None]:
+    """Return the names of the workers of jobs, by the jobs' ids: while one runs, the store knows the worker's own id only."""
+    names: dict[str | None, str] = {}
+    if any(job.state is State.RUNNING for job in jobs):
+        names = {worker.id: worker.name for worker in app.broker().workers()}
+    return {job.id: names.get(job.worker, job.worker) for job in jobs}
 
 
 class Relatives(msgspec.Struct, kw_only=True):

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
-from django.db import Error, OperationalError, ProgrammingError, connections
+from django.db import Error, OperationalError, ProgrammingError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic
 
 from celeriac.conf.reading import django_settings
 from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured, SchemaMissing, did_you_mean
 from celeriac.engine.faults import fault_point
-from celeriac.engine.ids import new_id
+from celeriac.engine.ids import new_ids
 from celeriac.engine.job import Job
 from celeriac.engine.translation import gettext as _
 
@@ -160,15 +160,22 @@ def _rows(alias: str) -> QuerySet[OutboxJob]:
 
 def _write(alias: str, broker: str, jobs: Sequence[Job]) -> list[str]:
     """Write jobs in the caller's transaction. Returns the ids of the rows. Raises ``SchemaMissing``."""
-    rows = _rows(alias)
-    written = [rows.model(id=new_id(), broker=broker, job=_packed(job)) for job in jobs]
+    connection: Any = connections[alias]  # the stubs know less of it than there is
+    table = _rows(alias).model._meta.db_table
+    binary, place = connection.Database.Binary, f"(%s, %s, {connection.ops.binary_placeholder_sql(b'')})"
+    values = [(id, broker, binary(_packed(job))) for id, job in zip(new_ids(len(jobs)), jobs, strict=True)]
     try:
-        rows.bulk_create(written, batch_size=BATCH)
+        # Without the model's instances, which cost six times as much as all the rest.
+        with transaction.atomic(using=alias, savepoint=False), connection.cursor() as cursor:
+            for start in range(0, len(values), BATCH):
+                part = values[start : start + BATCH]
+                insert = f"insert into {table} (id, broker, job) values {', '.join([place] * len(part))}"
+                cursor.execute(insert, [value for row in part for value in row])
     except (OperationalError, ProgrammingError) as error:
-        if rows.model._meta.db_table in str(error):  # each vendor names the table that is not there
+        if table in str(error):  # each vendor names the table that is not there
             raise SchemaMissing(alias) from error
         raise
-    return [row.id for row in written]
+    return [row[0] for row in values]
 
 
 def _delete(alias: str, rows: Sequence[str]) -> None:

@@ -95,9 +95,14 @@ def _at_hand(snapshot: Snapshot) -> int:
     return sum(queue.waiting + queue.scheduled + queue.running + queue.parked for queue in snapshot.queues)
 
 
+def served_queues(workers: list[WorkerInfo]) -> set[str]:
+    """Return the queues that living workers serve."""
+    return {queue for worker in workers for queue in worker.queues}
+
+
 def unserved(snapshot: Snapshot, workers: list[WorkerInfo]) -> list[str]:
     """Return the queues with work that no living worker serves."""
-    served = {queue for worker in workers for queue in worker.queues}
+    served = served_queues(workers)
     return [queue.name for queue in snapshot.queues if (queue.waiting or queue.scheduled) and queue.name not in served]
 
 

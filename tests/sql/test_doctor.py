@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connections, transaction
+from django.db.models.signals import post_init
 from django.utils import timezone
 
 from celeriac import Celery
@@ -167,6 +168,38 @@ def test_an_entry_that_will_not_run_as_meant_is_named(
     [finding] = examined()["schedules"]
     assert finding.gravity is gravity
     assert says in finding.text
+
+
+@pytest.mark.usefixtures("worker", "_no_entries")
+@pytest.mark.parametrize(
+    ("fields", "gravity"),
+    [
+        ({"task": "shop.pak"}, Gravity.ERROR),
+        ({"problem": "It is odd.", "enabled": False}, Gravity.ERROR),
+        ({"next_run": timezone.now() - timedelta(hours=1)}, Gravity.WARNING),
+        ({"fields": {"hour": "3"}}, Gravity.ADVICE),
+        ({}, None),
+    ],
+    ids=["unknown task", "problem", "late", "hint", "healthy"],
+)
+def test_many_entries_are_one_finding_and_are_not_loaded(
+    examined: Examine, alias: str, fields: dict[str, Any], gravity: Gravity | None
+) -> None:
+    for number in range(30):
+        periodic(alias, name=f"entry {number:02}", **fields)
+    loaded: list[Any] = []
+
+    def count(sender: Any, instance: Any, **about: Any) -> None:
+        loaded.append(instance)
+
+    post_init.connect(count, sender=PeriodicTask)
+    try:
+        found = examined().get("schedules", [])
+    finally:
+        post_init.disconnect(count, sender=PeriodicTask)
+    assert [finding.gravity for finding in found] == ([] if gravity is None else [gravity])
+    assert all("entry 00" in finding.text and "And 29 more." in finding.text for finding in found)
+    assert len(loaded) <= 2
 
 
 @pytest.mark.usefixtures("worker", "_no_entries")

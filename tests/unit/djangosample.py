@@ -98,6 +98,10 @@ with override_settings(TASKS=TASKS), unknown_elsewhere() as _declared:
     def bounded() -> str:
         return "in time"
 
+    @task(expires=5, max_attempts=2, backoff=patience)
+    def fails_and_expires() -> None:
+        raise Broken("the next attempt would be too late")
+
     @task(transactional=True)
     def all_or_nothing() -> None: ...
 

@@ -77,6 +77,7 @@ def test_the_check_can_be_switched_off(app: Celery, broker: MemoryBroker) -> Non
     loose = Celery("loose", set_as_current=False, strict_typing=False)
     loose.broker = lambda: broker  # type: ignore[method-assign] - the test's own broker
     loose.task(name="looser")(lambda: None).delay(1, 2)
+    assert {job.task for job in broker.find({}, 10)} == {"loose", "looser"}
 
 
 def test_arguments_that_are_not_json_are_named_and_nothing_is_enqueued(task: Any, broker: MemoryBroker) -> None:

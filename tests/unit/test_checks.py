@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.redis import RedisCache
 from django.core.checks import CheckMessage, Error, Info, Warning, run_checks  # noqa: A004 - Django's name
 from django.db import connections
 
@@ -151,6 +153,21 @@ def test_a_cache_in_the_brokers_redis_database_is_an_error(settings: Any, backen
     message = the_only(Error, "celeriac.E005")
     assert message.msg.startswith("The cache 'default' is in the Redis database that keeps the jobs, and its clear()")
     assert "CACHES['default'] another database number" in str(message.hint)
+
+
+class OurCache(RedisCache):
+    """A project's own, on Django's."""
+
+
+class OurMemory(LocMemCache):
+    """The same of one that no other process sees."""
+
+
+def test_a_cache_derived_from_one_on_redis_is_an_error(settings: Any) -> None:
+    settings.CELERY_BROKER_URL = "redis://localhost/1"
+    for backend in (f"{__name__}.OurCache", "no.such.Cache", f"{__name__}.OurMemory"):
+        settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "redis://localhost:6379/1"}}
+        assert [message.id for message in found()] == (["celeriac.E005"] if backend.endswith("OurCache") else [])
 
 
 def test_a_cache_in_the_redis_database_of_rabbitmqs_store_is_an_error(settings: Any) -> None:

@@ -23,7 +23,7 @@ from celeriac.cli.durations import duration, span
 from celeriac.cli.inspecting import COMMANDS as ORDERS
 from celeriac.cli.inspecting import INSTEAD, QUESTIONS
 from celeriac.cli.main import main
-from celeriac.cli.parser import build
+from celeriac.cli.parser import build, parse
 from celeriac.cli.run import arguments_of
 from celeriac.cli.tables import clean, plain_table
 from celeriac.engine.brokers.base import Pause
@@ -44,6 +44,7 @@ from celeriac.testing.conformance.scenario import (
     some_jobs,
     state_of,
 )
+from tests.unit import djangosample as sample
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -145,6 +146,27 @@ def test_a_list_of_jobs_is_plain_columns_where_nobody_looks(run: Run, broker: Me
     assert "\x1b" not in out
 
 
+def test_a_list_for_programs_names_workers_and_asks_once_who_they_are(
+    run: Run, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.push(some_jobs(3))
+    child, asked, workers = a_child(broker), list[int](), broker.workers
+    broker.claim(["default"], 3, child)
+    monkeypatch.setattr(broker, "workers", lambda: (asked.append(1), workers())[1])
+    told = json.loads(run("jobs", "list", "--json")[1])
+    assert [(job["state"], job["worker"]) for job in told] == [("running", "fig@tree")] * 3
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("command", ["jobs list -n", "jobs cancel --queue default --yes --limit", "top --count"])
+def test_a_number_of_things_is_at_least_one(run: Run, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    for number in ("0", "-1"):
+        with pytest.raises(SystemExit) as ended:
+            run(*command.split(), number)
+        assert ended.value.code == exits.USAGE
+        assert f"{number} is not a positive whole number" in capsys.readouterr().err
+
+
 def test_what_comes_from_a_job_cannot_write_to_the_terminal(run: Run, broker: MemoryBroker) -> None:
     nasty = "a\x1b[2Jb\u202e\nc"
     broker.push([a_job("job\x07", task=nasty, queue=nasty, payload=b'[["\\u001b[31m"],{},{}]')])
@@ -243,9 +265,54 @@ def test_queues_are_listed_paused_resumed_and_purged(run: Run, broker: MemoryBro
     told = {queue["name"]: queue for queue in json.loads(run("queues", "--json")[1])}
     assert (told["default"]["waiting"], told["default"]["paused"]) == (3, True)
     assert told["celery"]["waiting"] == 0, "what the project declares is listed too"
+    assert (told["default"]["served"], told["celery"]["served"]) == (False, False)
+    a_child(broker)  # whose worker serves the queue "default"
+    told = {queue["name"]: queue["served"] for queue in json.loads(run("queues", "--json")[1])}
+    assert told == {"default": True, "celery": False}
     assert run("queues", "resume", "default")[1] == "Queues resumed: 1 of 1.\n"
     assert run("queues", "purge", "default", "--yes")[1] == "Purged 3 messages from 1 known task queues.\n"
     assert run("purge", "-f")[1] == "No messages purged from 1 queues\n"
+
+
+@pytest.mark.parametrize("command", ["queues list", "queues pause default", "queues purge default --yes", "jobs list"])
+def test_json_is_asked_for_before_or_after_a_step(run: Run, broker: MemoryBroker, command: str) -> None:
+    broker.push(some_jobs(3))
+    word, step, *rest = command.split()
+    broker.control(Pause(("default",)))  # so that it is known, also once it is empty
+    answers = []
+    for words in ([word, "--json", step, *rest], [word, step, *rest, "--json"], [word, step, "-A", "", *rest, "--json"]):
+        status, out, err = run(*words)
+        assert (status, err) == (exits.OK, "")
+        answers.append(type(json.loads(out)))
+    assert len(set(answers)) == 1
+
+
+def test_a_project_named_before_a_step_is_not_forgotten_behind_it() -> None:
+    for words in (["queues", "-A", "proj", "list"], ["queues", "list", "-A", "proj"], ["jobs", "-A", "proj", "list"]):
+        assert parse(words, "celeriac").app == "proj"
+
+
+def test_queues_for_programs_say_how_many_were_changed(run: Run, broker: MemoryBroker) -> None:
+    broker.push(some_jobs(3))
+    assert json.loads(run("queues", "pause", "default", "--json")[1]) == {"changed": 1}
+    assert json.loads(run("queues", "purge", "default", "--yes", "--json")[1]) == {"purged": 3}
+
+
+@pytest.mark.parametrize("step", ["pause", "resume", "purge"])
+def test_a_queue_that_nobody_has_is_answered_with_the_nearest(run: Run, broker: MemoryBroker, step: str) -> None:
+    status, _out, err = run("queues", step, "celerry")
+    assert status == exits.OK
+    assert "'celerry'" in err
+    assert "Did you mean 'celery'?" in err
+    a_child(broker)  # whose worker serves the queue "default"
+    for queue in ("celery", "default"):
+        assert run("queues", step, queue)[2] == ""
+
+
+def test_a_queue_that_nobody_has_yet_is_paused(run: Run, broker: MemoryBroker) -> None:
+    assert run("queues", "pause", "later")[1] == "Queues paused: 1 of 1.\n"
+    assert [queue.name for queue in broker.snapshot().queues if queue.paused] == ["later"]
+    assert run("queues", "resume", "later")[2] == "", "it was paused, so somebody knows it"
 
 
 def test_tasks_are_listed_with_their_queues(run: Run, app: Celery) -> None:
@@ -255,6 +322,14 @@ def test_tasks_are_listed_with_their_queues(run: Run, app: Celery) -> None:
     assert [line.split()[:2] for line in out.splitlines()[1:]] == [["shop.add", "celery"], ["shop.slow", "slow"]]
     told = {task["name"]: task for task in json.loads(run("tasks", "--json")[1])}
     assert (told["shop.slow"]["max_retries"], told["shop.slow"]["time_limit"]) == (None, 30)
+
+
+def test_both_time_limits_of_a_task_are_shown_also_of_one_of_django(run: Run, app: Celery) -> None:
+    with sample.known_to(app):
+        header, *rows = (line.split("  ") for line in run("tasks", "bounded")[1].splitlines())
+    [row] = rows
+    shown = dict(zip([part.strip() for part in header if part], [part.strip() for part in row if part], strict=True))
+    assert (shown["soft limit"], shown["hard limit"]) == ("2 s", "7 s")
 
 
 @pytest.mark.parametrize(
@@ -353,6 +428,18 @@ def test_every_question_has_an_answer_of_every_worker(run: Run, broker: MemoryBr
     assert list(json.loads(out)) == ["fig@tree"]
 
 
+def test_a_question_about_a_job_names_the_worker_that_runs_it_and_forgets_none_that_has_ended(
+    run: Run, broker: MemoryBroker
+) -> None:
+    broker.push(some_jobs(2))
+    ended, running = claim_one(broker, a_child(broker)), claim_one(broker, a_child(broker))
+    broker.settle([an_outcome(ended, worker="gone@tree")])
+    told = json.loads(run("inspect", "query_task", ended.id, running.id, "--json")[1])["fig@tree"]
+    assert told[ended.id][0] == "succeeded", "also of a worker that is gone"
+    state, request = told[running.id]
+    assert (state, request["hostname"]) == ("active", "fig@tree")
+
+
 @pytest.mark.parametrize("name", sorted(INSTEAD))
 @pytest.mark.parametrize("command", ["inspect", "control"])
 def test_what_cannot_mean_the_same_says_what_does_its_work(run: Run, command: str, name: str) -> None:
@@ -366,8 +453,12 @@ def test_control_carries_out_what_the_broker_can(run: Run, broker: MemoryBroker)
     assert run("control", "revoke", jobs[0].id)[0] == exits.OK
     assert run("control", "terminate", "SIGKILL", jobs[1].id)[0] == exits.OK
     assert {state_of(broker, job) for job in jobs} == {State.CANCELLED}
-    assert run("control", "rate_limit", "shop.add", "10/m")[0] == exits.OK
+    status, out, err = run("control", "rate_limit", "shop.add", "10/m")
+    assert (status, err) == (exits.OK, "")
+    assert out.splitlines()[1] == "    new rate limit set"
     assert set(broker.paced()) == {"shop.add"}
+    assert "Did you mean 'shop.add'?" in run("control", "rate_limit", "shop.ad", "10/m")[2]
+    assert "Did you mean 'celery'?" in run("control", "pause", "celerry")[2]
     status, _out, err = run("control", "rate_limit", "shop.add", "often")
     assert status == exits.USAGE
     assert "'often'" in err

@@ -171,6 +171,7 @@ def test_a_task_with_context_takes_it_first() -> None:
         ({"backoff": 5}, "backoff is 5; expected a function of"),
         ({"timeout": -1}, "timeout is -1; expected a number of seconds"),
         ({"expires": "tomorrow"}, "expires is 'tomorrow'; expected"),
+        ({"transactional": "x"}, "transactional is 'x'; expected True or False"),
     ],
 )
 def test_options_that_cannot_be_are_refused_at_the_decorator(options: dict[str, Any], complaint: str) -> None:
@@ -459,8 +460,27 @@ def test_timeout_and_expiry_are_those_of_the_engine(
     clock.advance(61)
     result = sample.bounded.get_result(job.id)
     run(worker, result)
-    assert (result.status, result.attempts) == (TaskResultStatus.FAILED, 1)
+    assert (result.status, result.attempts) == (TaskResultStatus.FAILED, 0)  # it never ran
+    assert (result.started_at, result.last_attempted_at, result.worker_ids) == (None, None, [])
+    assert result.finished_at is not None
     assert [error.exception_class for error in result.errors] == [TaskRevokedError]
+
+
+def test_a_retry_that_expires_counts_the_attempts_that_were(worker: Worker) -> None:
+    result = sample.fails_and_expires.enqueue()
+    worker.run_one("default")
+    result.refresh()
+    began = result.started_at
+    run(worker, result)
+    assert (result.status, result.attempts, result.worker_ids) == (TaskResultStatus.FAILED, 1, ["w@test"])
+    assert (result.started_at, result.last_attempted_at) == (began, began)
+
+
+def test_a_running_job_names_its_worker(broker: MemoryBroker, worker: Worker) -> None:
+    result = sample.add.enqueue(1)
+    assert broker.claim(["default"], 1, "c")
+    result.refresh()
+    assert (result.status, result.worker_ids) == (TaskResultStatus.RUNNING, ["w@test"])
 
 
 def test_a_transactional_task_says_so_to_the_engine(app: Celery) -> None:
@@ -617,6 +637,8 @@ def test_always_eager_runs_a_job_at_its_enqueueing(app: Celery, broker: MemoryBr
     with told() as heard:
         result = sample.works_late.enqueue(2)
     assert (result.return_value, result.attempts, len(result.errors)) == (2, 2, 1)
+    assert result.metadata == {"attempt 1": 0, "attempt 2": 1}
+    assert sample.seen == [("Broken", 1, [Broken])]
     assert [name for name, _, _ in heard] == ["task_enqueued", "task_started", "task_started", "task_finished"]
     assert sample.fails.enqueue().status == TaskResultStatus.FAILED
     assert sample.add_async.enqueue(1, 2).return_value == 3

@@ -106,6 +106,17 @@ def test_the_probe_answers_with_its_status(
     assert capsys.readouterr() == ("", "")
 
 
+def test_the_probe_answers_programs_too(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(run_dir, pid=NOBODY)
+    assert main(["health", "--json"]) == exits.UNAVAILABLE
+    told = json.loads(capsys.readouterr().out)
+    assert (told["workers"], "no sign of life" in told["problem"]) == ([], True)
+    write(run_dir)
+    assert main(["health", "--json"]) == exits.OK
+    worker = {"name": "w@tree", "state": "ready", "pid": os.getpid()}
+    assert json.loads(capsys.readouterr().out) == {"workers": [worker], "problem": None}
+
+
 def test_a_broken_file_is_no_sign(run_dir: Path) -> None:
     run_dir.mkdir()
     (run_dir / "1.json").write_text("{")

@@ -504,6 +504,11 @@ def test_many_refusals_are_summed_up(push: Push, login: Login) -> None:
     assert "... and 3 more." in text
 
 
+def test_a_page_leads_to_its_history_once(push: Push, login: Login) -> None:
+    job = push()
+    assert page(login(), at(job)).count(f'href="{JOBS}{job.id}/history/"') == 1
+
+
 def test_the_history_of_a_job_says_who_did_what(push: Push, login: Login) -> None:
     job = push(State.FAILED)
     browser = login("retry_job")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.contrib.admin import action
 from django.contrib.admin.models import CHANGE, DELETION
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -43,8 +43,17 @@ def _carry_out(
         messages.warning(request, _("... and {n} more.").format(n=len(changed.refused) - REASONS))
 
 
-def _asked(admin: JobAdmin, request: HttpRequest, jobs: list[Job], name: str, question: str) -> TemplateResponse | None:
-    return admin.ask(request, name, question, [admin.row(job) for job in jobs])
+def _carry_out_once_agreed(
+    admin: JobAdmin, request: HttpRequest, jobs: list[Job], do: Do, texts: tuple[str, str, str], name: str, flag: int = CHANGE
+) -> TemplateResponse | None:
+    """Return the page that asks whether the action ``name`` is meant, or do it where that was answered.
+
+    ``texts``: the question, what was done to how many, what is written into the log.
+    """
+    asked = admin.ask(request, name, texts[0], [admin.row(job) for job in jobs])
+    if asked is None:
+        _carry_out(admin, request, jobs, do, texts[1:], flag)
+    return asked
 
 
 @action(description=gettext_lazy("Run again"), permissions=["retry"])
@@ -62,39 +71,34 @@ def run_now(admin: JobAdmin, request: HttpRequest, chosen: Selected) -> None:
 
 
 @action(description=gettext_lazy("Cancel"), permissions=["cancel"])
-def cancel(admin: JobAdmin, request: HttpRequest, chosen: Selected) -> Any:
+def cancel(admin: JobAdmin, request: HttpRequest, chosen: Selected) -> TemplateResponse | None:
     """Cancel jobs that do not run yet, once that is confirmed."""
-    jobs = admin.chosen(chosen)
     question = _("These jobs are to be cancelled; one that runs, runs on:")
-    if (asked := _asked(admin, request, jobs, "cancel", question)) is not None:
-        return asked
-    texts = (_("Jobs cancelled: {n} of {all}."), _("Cancelled."))
-    _carry_out(admin, request, jobs, lambda jobs: public.cancel(admin.app, jobs), texts)
-    return None
+    texts = (question, _("Jobs cancelled: {n} of {all}."), _("Cancelled."))
+    return _carry_out_once_agreed(
+        admin, request, admin.chosen(chosen), lambda jobs: public.cancel(admin.app, jobs), texts, "cancel"
+    )
 
 
 @action(description=gettext_lazy("Cancel and end where it runs"), permissions=["cancel"])
-def terminate(admin: JobAdmin, request: HttpRequest, chosen: Selected) -> Any:
+def terminate(admin: JobAdmin, request: HttpRequest, chosen: Selected) -> TemplateResponse | None:
     """Cancel jobs and end those that run, once that is confirmed."""
-    jobs = admin.chosen(chosen)
     question = _("These jobs are to be cancelled; one that runs is ended where it is:")
-    if (asked := _asked(admin, request, jobs, "terminate", question)) is not None:
-        return asked
-    texts = (_("Jobs cancelled: {n} of {all}."), _("Cancelled and ended."))
-    _carry_out(admin, request, jobs, lambda jobs: public.cancel(admin.app, jobs, terminate=True), texts)
-    return None
+    texts = (question, _("Jobs cancelled: {n} of {all}."), _("Cancelled and ended."))
+    return _carry_out_once_agreed(
+        admin, request, admin.chosen(chosen), lambda jobs: public.cancel(admin.app, jobs, terminate=True), texts, "terminate"
+    )
 
 
 @action(description=gettext_lazy("Delete"), permissions=["delete"])
-def delete(admin: JobAdmin, request: HttpRequest, chosen: Selected) -> Any:
+def delete(admin: JobAdmin, request: HttpRequest, chosen: Selected) -> HttpResponse:
     """Delete the records of ended jobs, once that is confirmed."""
-    jobs = admin.chosen(chosen)
     question = _("The records of these jobs are to be deleted, with their results and what they logged:")
-    if (asked := _asked(admin, request, jobs, "delete", question)) is not None:
-        return asked
-    texts = (_("Jobs deleted: {n} of {all}."), _("Deleted."))
-    _carry_out(admin, request, jobs, lambda jobs: public.delete(admin.app, jobs), texts, DELETION)
-    return admin.to_list()
+    texts = (question, _("Jobs deleted: {n} of {all}."), _("Deleted."))
+    asked = _carry_out_once_agreed(
+        admin, request, admin.chosen(chosen), lambda jobs: public.delete(admin.app, jobs), texts, "delete", DELETION
+    )
+    return asked or admin.to_list()
 
 
 ACTIONS = (retry, run_now, cancel, terminate, delete)

@@ -28,6 +28,7 @@ from celeriac.admin.texts import moment, shown_state
 from celeriac.cli.durations import span
 from celeriac.engine.errors import CeleriacError
 from celeriac.engine.job import Job, State
+from celeriac.jobs import worker_names
 from celeriac.listing import Page, Wanted, page
 
 BEFORE, TRAIL = "before", "trail"
@@ -131,10 +132,8 @@ class JobAdmin(StoreAdmin):
         """Return the jobs of a page; the one whose id was searched for, where there is one."""
         assert isinstance(page, JobList)
         page.page = self._page(page)
-        names = {}
-        if any(job.state is State.RUNNING for job in page.page.jobs):
-            names = {worker.id: worker.name for worker in self.app.broker().workers()}
-        return [self.row(job, names.get(job.worker or "", job.worker)) for job in page.page.jobs]
+        names = worker_names(self.app, page.page.jobs)
+        return [self.row(job, names[job.id]) for job in page.page.jobs]
 
     def _page(self, asked: JobList) -> Page:
         wanted = asked.wanted()

@@ -32,6 +32,7 @@ from celeriac.engine.errors import did_you_mean
 from celeriac.engine.job import Job
 from celeriac.engine.request import running_request
 from celeriac.engine.translation import gettext as _
+from celeriac.jobs import worker_name
 from celeriac.reports import report
 
 SETTINGS = ("BACKEND", "QUEUES", "OPTIONS")
@@ -133,6 +134,7 @@ class CeleriacBackend(BaseTaskBackend):
                     "The job {id} is one of {task}, which is no task of Django's here: celeriac.AsyncResult(id) knows it."
                 ).format(id=result_id, task=job.task)
             )
+        job.worker = worker_name(app, job)
         return recorded(runnable.django_task, job, app.broker().attempts(job.id), app.cipher)
 
     def save_metadata(self, task_result: JobResult, metadata: Mapping[str, Any]) -> None:

@@ -8,9 +8,10 @@ import msgspec
 
 from celeriac.app import Celery
 from celeriac.backend.result import JobResult, recorded
+from celeriac.backend.running import attempts_of, ended_here
 from celeriac.eager import run_eagerly
 from celeriac.engine.job import Job
-from celeriac.engine.outcome import Attempt, Outcome
+from celeriac.engine.outcome import Outcome
 
 
 def run_now(app: Celery, job: Job, result: JobResult) -> None:
@@ -20,8 +21,12 @@ def run_now(app: Celery, job: Job, result: JobResult) -> None:
     """
     job.created = app.clock.wall()
     ended: list[Outcome] = []
-    run_eagerly(app, job, propagate=False, told=ended.append)
-    result.take(recorded(result.task, _record(job, ended), _attempts(ended), app.cipher))
+    outer = ended_here.set((job.id, ended))
+    try:
+        run_eagerly(app, job, propagate=False, told=ended.append)
+    finally:
+        ended_here.reset(outer)
+    result.take(recorded(result.task, _record(job, ended), attempts_of(ended), app.cipher))
 
 
 def _record(job: Job, ended: Sequence[Outcome]) -> Job:
@@ -30,13 +35,3 @@ def _record(job: Job, ended: Sequence[Outcome]) -> Job:
         job, state=last.state, attempts=sum(outcome.counts for outcome in ended), started=last.started,
         finished=last.finished, result=last.result, progress=last.progress, worker=last.worker, run_at=None,
     )  # fmt: skip
-
-
-def _attempts(ended: Sequence[Outcome]) -> list[Attempt]:
-    return [
-        Attempt(
-            index=index, state=outcome.state, started=outcome.started, finished=outcome.finished, worker=outcome.worker,
-            failure=outcome.failure,
-        )
-        for index, outcome in enumerate(ended)
-    ]  # fmt: skip

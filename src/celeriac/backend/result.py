@@ -64,15 +64,17 @@ def recorded(task: Task, job: Job, attempts: Sequence[Attempt], cipher: Cipher |
         args, kwargs = arguments_of(job, cipher)[:2]
     except UnreadablePayload:
         args, kwargs = [], {}
-    first = min((attempt.started for attempt in attempts if attempt.started is not None), default=job.started)
+    began = [attempt.started for attempt in attempts if attempt.started is not None]
+    if job.started is not None and job.state is not State.EXPIRED:  # which is the time at which it was not run
+        began.append(job.started)
     result = JobResult(
         task=as_enqueued(task, job),
         id=job.id,
         status=TaskResultStatus[DJANGO_NAMES[job.state]],
         enqueued_at=moment(job.created),
-        started_at=moment(first),
+        started_at=moment(min(began, default=None)),
         finished_at=moment(job.finished) if job.state in _ENDED else None,
-        last_attempted_at=moment(job.started),
+        last_attempted_at=moment(max(began, default=None)),
         args=plain(args),
         kwargs=plain(kwargs),
         backend=backend_of(task, job),

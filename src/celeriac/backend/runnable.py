@@ -219,6 +219,12 @@ def _runnable(task: Task) -> RunnableTask:
                 name=task.module_path, backoff=options["backoff"]
             )
         )
+    if not isinstance(options["transactional"], bool):
+        raise InvalidTask(
+            _("{name}: transactional is {transactional!r}; expected True or False.").format(
+                name=task.module_path, transactional=options["transactional"]
+            )
+        )
     try:
         opts.limit("expires", options["expires"])
         return cast(RunnableTask, make_task(task.func, None, {"base": _base(task), **_of_celeriac(task, options)}))

@@ -27,11 +27,14 @@ from celeriac.backend.result import (
 from celeriac.current import current_app
 from celeriac.engine.ids import made_at
 from celeriac.engine.job import Job
-from celeriac.engine.outcome import Attempt
+from celeriac.engine.outcome import Attempt, Outcome
 from celeriac.engine.request import Request
 
 T = TypeVar("T")
 _KEY = "django_task_result"
+
+ended_here: contextvars.ContextVar[tuple[str, Sequence[Outcome]]] = contextvars.ContextVar("ended_here", default=("", ()))
+"""The id of the job that runs in its caller's process, and what its attempts ended in: no store has them."""
 
 
 def running_result(task: Task, request: Request) -> JobResult:
@@ -73,13 +76,29 @@ def _result(task: Task, request: Request) -> JobResult:
 
 def _before(job: Job, request: Request) -> Sequence[Attempt]:
     """Return the attempts before this one. Of a job that was saving metadata, take that over: the next report holds all."""
-    if not job.attempts or request.is_eager:
+    if not job.attempts:
         return ()
-    record, attempts = outside_loop(lambda: _read(job.id))
+    record, attempts = (job, _ended_here(job.id)) if request.is_eager else outside_loop(lambda: _read(job.id))
     saved = (record.progress or {}).get("metadata") if record is not None else None
     if saved is not None:
         job.progress = request.progress = {"metadata": saved}
     return attempts
+
+
+def _ended_here(id: str) -> list[Attempt]:
+    running, outcomes = ended_here.get()
+    return attempts_of(outcomes) if running == id else []
+
+
+def attempts_of(outcomes: Sequence[Outcome]) -> list[Attempt]:
+    """Return the attempts of a job as a store would remember them."""
+    return [
+        Attempt(
+            index=index, state=outcome.state, started=outcome.started, finished=outcome.finished, worker=outcome.worker,
+            failure=outcome.failure,
+        )
+        for index, outcome in enumerate(outcomes)
+    ]  # fmt: skip
 
 
 def _read(id: str) -> tuple[Job | None, Sequence[Attempt]]:

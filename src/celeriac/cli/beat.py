@@ -10,7 +10,7 @@ import os
 import sys
 
 from celeriac import __version__
-from celeriac.cli import pidfile
+from celeriac.cli import pidfile, processgroup
 from celeriac.cli.worker import Flags, flags_of
 from celeriac.engine.brokers.base import WorkerInfo
 from celeriac.engine.errors import CeleriacError
@@ -47,6 +47,7 @@ def run_beat(options: argparse.Namespace) -> int:
             text = _("{option}: the schedule is a table of the project's database, and what is due is fired at its time.")
             sys.stderr.write(text.format(option=option) + "\n")
     flags = flags_of(options)
+    processgroup.end_on_interrupt()
     try:
         with pidfile.holding(flags.pid_file):
             return _run(flags)

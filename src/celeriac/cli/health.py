@@ -6,8 +6,9 @@ It reads the sign of life that a worker writes, and imports neither Django nor t
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from celeriac.cli import exits
 from celeriac.engine.translation import gettext as _
@@ -19,6 +20,7 @@ def health_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-A", "--app", dest="app_after", help=argparse.SUPPRESS)
     parser.add_argument("-n", "--hostname", metavar="NAME", help=_("ask for the worker of this name"))
     parser.add_argument("--ready", action="store_true", help=_("it must also have joined its broker"))
+    parser.add_argument("--json", action="store_true", help=_("print JSON"))
     parser.add_argument("-q", "--quiet", action="store_true", help=_("print nothing"))
 
 
@@ -29,10 +31,19 @@ def run_health(options: argparse.Namespace) -> int:
     ready = [sign for sign in living if sign.get("state") == "ready"]
     good = ready if options.ready else living
     if not options.quiet:
-        text = "\n".join(f"{sign['name']}: {sign['state']}, pid {sign['pid']}" for sign in good)
-        stream = sys.stdout if good else sys.stderr
-        stream.write(f"{text or _reason(options, len(found), len(living))}\n")
+        _tell(good, None if good else _reason(options, len(found), len(living)), options.json)
     return exits.OK if good else exits.UNAVAILABLE
+
+
+def _tell(workers: Sequence[Mapping[str, object]], problem: str | None, as_json: bool) -> None:
+    """Print the workers that are alive, or why there is none."""
+    if as_json:
+        told = [{name: worker[name] for name in ("name", "state", "pid")} for worker in workers]
+        sys.stdout.write(json.dumps({"workers": told, "problem": problem}, ensure_ascii=False) + "\n")
+    elif problem is not None:
+        sys.stderr.write(f"{problem}\n")
+    else:
+        sys.stdout.writelines(f"{worker['name']}: {worker['state']}, pid {worker['pid']}\n" for worker in workers)
 
 
 def _reason(options: argparse.Namespace, found: int, living: int) -> str:

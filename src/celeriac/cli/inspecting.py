@@ -10,7 +10,9 @@ import msgspec
 
 from celeriac.cli import exits
 from celeriac.cli.opening import answering, complain, project_options
-from celeriac.cli.tables import clean, say
+from celeriac.cli.queues import ask_whether_meant
+from celeriac.cli.tables import clean, note, say
+from celeriac.engine.errors import did_you_mean
 from celeriac.engine.translation import gettext as _
 from celeriac.engine.translation import gettext_noop
 
@@ -120,6 +122,7 @@ def run_control(app: Celery, options: argparse.Namespace) -> int:
     if options.order not in COMMANDS:
         return _refuse("control", options.order, tuple(COMMANDS))
     try:
+        _ask_whether_meant(app, options)
         changed = _OBEY[options.order](app.control, options.arguments)
     except (IndexError, ValueError) as error:
         reason = f" {error}" if isinstance(error, ValueError) else ""
@@ -131,8 +134,19 @@ def run_control(app: Celery, options: argparse.Namespace) -> int:
         say(msgspec.json.encode({"ok": changed}).decode())
     else:
         say(_("->  broker: OK"))
-        say("    " + _("{n} changed").format(n=changed))
+        # Of a rate limit, what changed are the jobs that it lets go on.
+        say("    " + (_("new rate limit set") if options.order == "rate_limit" else _("{n} changed").format(n=changed)))
     return exits.OK
+
+
+def _ask_whether_meant(app: Celery, options: argparse.Namespace) -> None:
+    """Say of which queue, or task, nobody has heard. Other projects may share the broker, so the command is carried out."""
+    if options.order in ("pause", "resume"):
+        ask_whether_meant(app, options.arguments)
+    elif options.order == "rate_limit" and options.arguments and options.arguments[0] not in app.tasks:
+        text = _("There is no task {name!r} in this project.{hint}")
+        name = options.arguments[0]
+        note(text.format(name=clean(name), hint=did_you_mean(name, app.tasks)))
 
 
 def _some(arguments: list[str]) -> list[str]:
@@ -151,8 +165,6 @@ _OBEY: Mapping[str, Callable[[Control, list[str]], int]] = {
 
 
 def _refuse(command: str, name: str, known: tuple[str, ...]) -> int:
-    from celeriac.engine.errors import did_you_mean
-
     if name in INSTEAD:
         return complain(f"celeriac {command} {name}: {_(INSTEAD[name])}", exits.UNSUPPORTED)
     text = _("celeriac {command} has no {name!r}; there are {known}.{hint}")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from celeriac.cli import exits
 from celeriac.cli.asking import NotAsked, agreed, progress, yes_option
 from celeriac.cli.durations import duration, moment, span
-from celeriac.cli.jobview import job_json, show_job
-from celeriac.cli.opening import answering, complain, project_options
+from celeriac.cli.jobview import job_json, show_job, whole_json
+from celeriac.cli.numbers import positive
+from celeriac.cli.opening import answering, complain, project_options, step_options
 from celeriac.cli.tables import clean, note, say, show_json, show_table
 from celeriac.engine.job import TERMINAL, Job, State
 from celeriac.engine.translation import gettext as _
@@ -33,10 +34,10 @@ MEANT = {
 
 def jobs_options(parser: argparse.ArgumentParser) -> None:
     """Add the steps and their options."""
-    project_options(parser, json=None)
+    project_options(parser)
     steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
     listing = steps.add_parser("list", help=_("list jobs, the newest first"))
-    listing.add_argument("-n", "--limit", type=int, default=50, metavar="N", help=_("at most so many (50)"))
+    listing.add_argument("-n", "--limit", type=positive, default=50, metavar="N", help=_("at most so many (50)"))
     show = steps.add_parser("show", help=_("show one job: arguments, attempts, tracebacks, log, result"))
     show.add_argument("ids", nargs="+", metavar="ID")
     show.add_argument("--reveal", action="store_true", help=_("decrypt what is encrypted"))
@@ -46,12 +47,12 @@ def jobs_options(parser: argparse.ArgumentParser) -> None:
     delete = steps.add_parser("delete", help=_("delete the records of jobs that have ended"))
     for step in (retry, cancel, delete):
         step.add_argument("ids", nargs="*", metavar="ID")
-        step.add_argument("--limit", type=int, metavar="N", help=_("at most so many, the newest"))
+        step.add_argument("--limit", type=positive, metavar="N", help=_("at most so many, the newest"))
         yes_option(step)
     for step in (listing, retry, cancel, delete):
         _filters(step)
     for step in (listing, show, retry, cancel, delete):
-        step.add_argument("--json", action="store_true", help=_("print JSON instead of a table"))
+        step_options(step)
 
 
 def _filters(parser: argparse.ArgumentParser) -> None:
@@ -84,11 +85,12 @@ def _selection(options: argparse.Namespace, states: tuple[State, ...] = ()) -> S
 
 
 def _list(app: Celery, options: argparse.Namespace) -> int:
-    from celeriac.jobs import select
+    from celeriac.jobs import select, worker_names
 
     jobs = list(select(app, _selection(options), options.limit))
     if options.json:
-        show_json([job_json(app, job) for job in jobs])
+        names = worker_names(app, jobs)
+        show_json([job_json(job, names[job.id]) for job in jobs])
         return exits.OK
     show_table(COLUMNS, [_row(job) for job in jobs])
     if not app.broker().capabilities.inspect:
@@ -106,7 +108,7 @@ def _row(job: Job) -> tuple[object, ...]:
 def _show(app: Celery, options: argparse.Namespace) -> int:
     found = [job for id in options.ids if (job := app.broker().get(id)) is not None]
     if options.json:
-        show_json([job_json(app, job, whole=True, reveal=options.reveal) for job in found])
+        show_json([whole_json(app, job, options.reveal) for job in found])
     else:
         for job in found:
             show_job(app, job, options.reveal)

@@ -21,25 +21,28 @@ if TYPE_CHECKING:
 ENCRYPTED = "(encrypted; --reveal shows it)"
 
 
-def job_json(app: Celery, job: Job, whole: bool = False, reveal: bool = False) -> dict[str, Any]:
-    """Return a job for programs; ``whole`` with arguments, attempts and result."""
-    from celeriac.jobs import relatives, worker_name
-
-    fields: dict[str, Any] = {
+def job_json(job: Job, worker: str | None) -> dict[str, Any]:
+    """Return a job for programs, in a list."""
+    return {
         "id": job.id, "state": job.state.value, "task": job.task, "queue": job.queue, "priority": job.priority,
         "attempts": job.attempts, "created": iso(job.created), "run_at": iso(job.run_at), "started": iso(job.started),
-        "finished": iso(job.finished), "expires": iso(job.expires), "worker": worker_name(app, job), "parent": job.parent,
+        "finished": iso(job.finished), "expires": iso(job.expires), "worker": worker, "parent": job.parent,
         "root": job.root, "schedule": job.schedule, "progress": job.progress,
     }  # fmt: skip
-    if whole:
-        args, kwargs = _arguments(app, job, reveal)
-        fields |= {"args": args, "kwargs": kwargs, "headers": job.headers, "metadata": job.metadata}
-        fields |= {
-            "result": _result(app, job, reveal),
-            "history": [_attempt_json(each) for each in app.broker().attempts(job.id)],
-        }
-        fields |= msgspec.structs.asdict(relatives(app, job))
-    return fields
+
+
+def whole_json(app: Celery, job: Job, reveal: bool = False) -> dict[str, Any]:
+    """Return a job for programs, with arguments, attempts and result."""
+    from celeriac.jobs import relatives, worker_name
+
+    args, kwargs = _arguments(app, job, reveal)
+    return {
+        **job_json(job, worker_name(app, job)),
+        "args": args, "kwargs": kwargs, "headers": job.headers, "metadata": job.metadata,
+        "result": _result(app, job, reveal),
+        "history": [_attempt_json(each) for each in app.broker().attempts(job.id)],
+        **msgspec.structs.asdict(relatives(app, job)),
+    }  # fmt: skip
 
 
 def _attempt_json(attempt: Attempt) -> dict[str, Any]:
@@ -76,7 +79,7 @@ def _result(app: Celery, job: Job, reveal: bool) -> Any:
 
 def show_job(app: Celery, job: Job, reveal: bool) -> None:
     """Print a job for people."""
-    fields = job_json(app, job, whole=True, reveal=reveal)
+    fields = whole_json(app, job, reveal)
     times = {name: moment(getattr(job, name)) for name in ("created", "run_at", "started", "finished", "expires")}
     for name, value in {**fields, **times}.items():
         if name != "history" and value not in (None, "-", [], {}, 0):

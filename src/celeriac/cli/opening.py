@@ -21,9 +21,19 @@ Command = Callable[[argparse.Namespace], int]
 
 def project_options(parser: argparse.ArgumentParser, json: str | None = "--json") -> None:
     """Add ``-A`` after the command, and the option for answers that programs read."""
-    parser.add_argument("-A", "--app", metavar="PROJECT", dest="app_after", help=argparse.SUPPRESS)
+    _add_options(parser, json)
+
+
+def step_options(parser: argparse.ArgumentParser) -> None:
+    """Add the same behind a step of a command. What is not said there leaves what was said before the step."""
+    _add_options(parser, "--json", default=argparse.SUPPRESS)
+
+
+def _add_options(parser: argparse.ArgumentParser, json: str | None, **given: Any) -> None:
+    parser.add_argument("-A", "--app", metavar="PROJECT", dest="app_after", help=argparse.SUPPRESS, **given)
     if json is not None:
-        parser.add_argument(*json.split("/"), dest="json", action="store_true", help=_("print JSON instead of a table"))
+        about = _("print JSON instead of a table")
+        parser.add_argument(*json.split("/"), dest="json", action="store_true", help=about, **given)
 
 
 def open_app(options: argparse.Namespace) -> Celery:

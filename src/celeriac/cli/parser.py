@@ -21,6 +21,7 @@ from celeriac.cli.inspecting import control_options, inspect_options
 from celeriac.cli.jobs import jobs_options
 from celeriac.cli.migrate import migrate_options
 from celeriac.cli.migrate_broker import migrate_broker_options
+from celeriac.cli.numbers import positive, seconds
 from celeriac.cli.prune import prune_options
 from celeriac.cli.queues import queues_options
 from celeriac.cli.run import run_options
@@ -107,22 +108,6 @@ class Detach(argparse.Action):
             " nohup {program} --logfile worker.log --pidfile worker.pid &"
         )
         parser.exit(2, text.format(program=parser.prog) + "\n")
-
-
-def seconds(text: str) -> float:
-    """Return a positive number of seconds."""
-    value = float(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(_("{text} is not a positive number of seconds").format(text=text))
-    return value
-
-
-def positive(text: str) -> int:
-    """Return a positive whole number."""
-    value = int(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(_("{text} is not a positive whole number").format(text=text))
-    return value
 
 
 def slots(text: str) -> int | None:

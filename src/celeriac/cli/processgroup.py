@@ -22,6 +22,15 @@ def on_stop(act: Callable[[], object]) -> None:
         signal.signal(number, lambda *_: act())
 
 
+def end_on_interrupt() -> None:
+    """Have INT end this process at once, as TERM does, until it has handlers of its own: while it imports the project.
+
+    A ``KeyboardInterrupt`` that is raised in a weak reference's callback, as imports have them, is lost, and the process would
+    run for ever. So it would where a shell started it in its background, which has INT ignored.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(
     command: Sequence[str], env: Mapping[str, str] | None = None, output: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:

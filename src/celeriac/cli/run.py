@@ -11,7 +11,7 @@ from celeriac.cli import exits
 from celeriac.cli.durations import duration
 from celeriac.cli.opening import answering, complain, project_options
 from celeriac.cli.tables import clean, clean_lines, note, say, show_json
-from celeriac.engine.errors import CeleriacError, JobParked, TimeoutError, did_you_mean  # noqa: A004 - Celery's name
+from celeriac.engine.errors import CeleriacError, TimeoutError, did_you_mean  # noqa: A004 - Celery's name
 from celeriac.engine.translation import gettext as _
 
 if TYPE_CHECKING:
@@ -92,8 +92,6 @@ def answer(result: Any, options: argparse.Namespace) -> int:
         value = result.get(timeout=options.timeout, propagate=False)
     except TimeoutError as error:
         return complain(error, exits.TIMED_OUT)
-    except JobParked as error:
-        return complain(error, exits.FAILED)
     except CeleriacError as error:
         return complain(error, exits.FAILED)
     failed = isinstance(value, BaseException)

@@ -14,7 +14,7 @@ from celeriac.engine.translation import gettext as _
 if TYPE_CHECKING:
     from celeriac.app import Celery
 
-COLUMNS = ("task", "queue", "retries", "time limit", "rate", "options")
+COLUMNS = ("task", "queue", "retries", "soft limit", "hard limit", "rate", "options")
 OPTIONS = ("transactional", "ignore_result", "encrypt", "bind")
 
 
@@ -43,11 +43,15 @@ def queue_of(app: Celery, task: Any) -> str:
 
 def _row(app: Celery, task: Any) -> tuple[Any, ...]:
     about = _as_json(app, task)
-    retries, limit = about["max_retries"], about["time_limit"]
+    retries = about["max_retries"]
     return (
-        task.name, about["queue"], _("for ever") if retries is None else retries, "-" if limit is None else f"{limit:g} s",
-        about["rate_limit"] or "-", ", ".join(_said(task)) or "-",
+        task.name, about["queue"], _("for ever") if retries is None else retries, _seconds(about["soft_time_limit"]),
+        _seconds(about["time_limit"]), about["rate_limit"] or "-", ", ".join(_said(task)) or "-",
     )  # fmt: skip
+
+
+def _seconds(limit: float | None) -> str:
+    return "-" if limit is None else f"{limit:g} s"
 
 
 def _said(task: Any) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from celeriac.cli import exits
 from celeriac.cli.durations import duration, span
+from celeriac.cli.numbers import positive
 from celeriac.cli.opening import answering, project_options
 from celeriac.cli.status import Section, as_json, head, sections
 from celeriac.cli.tables import clean, plain_table, rich_table, say, show_json, terminal
@@ -30,7 +31,7 @@ def top_options(parser: argparse.ArgumentParser) -> None:
     project_options(parser)
     parser.add_argument("--interval", type=duration, default=1.0, metavar="SPAN", help=_("time between two looks (1s)"))
     parser.add_argument(
-        "--count", type=int, metavar="N", help=_("end after N looks (without a terminal: 1; otherwise Ctrl-C ends it)")
+        "--count", type=positive, metavar="N", help=_("end after N looks (without a terminal: 1; otherwise Ctrl-C ends it)")
     )
 
 

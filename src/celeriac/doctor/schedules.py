@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from datetime import UTC, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
+from django.db.models import Count, Min
+from django.db.models.functions import Now
 from django.db.utils import Error
 
 from celeriac.beat.outlook import Found, outlook
@@ -15,11 +19,17 @@ from celeriac.engine.translation import gettext as _
 from celeriac.outbox import alias_of, has_tables
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from celeriac.app import Celery
     from celeriac.models import PeriodicTask
 
+    Rows = QuerySet[PeriodicTask]
+
 TOLD = 100
-"""Periodic tasks that are told in words."""
+"""Periodic tasks that are told in words; and findings of each kind, each for all that have the same thing wrong with them."""
+DIFFERENT = 10_000
+"""Groups of periodic tasks that are looked at: of one schedule, of one unknown task, of one problem."""
 LATE = 60.0
 """Seconds after which somebody should have fired what is due."""
 
@@ -36,36 +46,61 @@ def entries(app: Celery) -> Found:
 
 
 def schedules(app: Celery) -> Findings:
-    """Look for entries that will not run, and for those whose time has passed."""
-    now = app.clock.wall()
-    for row in _rows(app):
-        if row.problem:
-            yield error("schedules", f"{row.name}: {row.problem}", _("Correct it in the code or in the admin, and enable it."))
-        elif row.enabled and row.task not in app.tasks:
-            text = _("The periodic task {name!r} names the task {task!r}, which this project does not have.{hint}")
-            hint = did_you_mean(row.task, app.tasks)
-            fix = _("Correct the name, or disable the entry.")
-            yield error("schedules", text.format(name=row.name, task=row.task, hint=hint), fix)
-        elif row.enabled and row.next_run is not None and row.next_run.timestamp() < now - LATE and row.held is None:
-            text = _("The periodic task {name!r} was due at {time:%Y-%m-%d %H:%M} UTC, and nobody has fired it.")
-            yield warning("schedules", text.format(name=row.name, time=row.next_run.astimezone(UTC)), "celeriac worker")
-        elif row.enabled and (hint := _hint(row, app)):
-            yield advice("schedules", f"{row.name}: {hint}", _("Where it is meant so, leave it."))
-
-
-def _rows(app: Celery) -> list[PeriodicTask]:
+    """Look for entries that will not run, and for those whose time has passed. However many there are, few are loaded."""
     alias = alias_of(app)
     if alias is None or not has_tables():
-        return []
+        return
     from celeriac.models import PeriodicTask  # models cannot be imported before the apps are loaded
 
+    kept = PeriodicTask.objects.using(alias).filter(retired=False)
+    sound = kept.filter(enabled=True, problem="")
+    known = sound.filter(task__in=list(app.tasks))
     try:
-        return list(PeriodicTask.objects.using(alias).filter(retired=False).order_by("name"))
+        for findings in (_stopped(kept), _unknown(app, sound), _late(known), _odd(app, known)):
+            yield from islice(findings, TOLD)
     except Error:
-        return []  # whether the tables are there, another check tells
+        return  # whether the tables are there, another check tells
 
 
-def _hint(row: PeriodicTask, app: Celery) -> str:
+def _stopped(rows: Rows) -> Findings:
+    for problem, name, number in _grouped(rows.exclude(problem=""), "problem"):
+        text = _with_more(f"{name}: {problem}", number)
+        yield error("schedules", text, _("Correct it in the code or in the admin, and enable it."))
+
+
+def _unknown(app: Celery, rows: Rows) -> Findings:
+    for task, name, number in _grouped(rows.exclude(task__in=list(app.tasks)), "task"):
+        text = _("The periodic task {name!r} names the task {task!r}, which this project does not have.{hint}")
+        said = text.format(name=name, task=task, hint=did_you_mean(task, app.tasks))
+        yield error("schedules", _with_more(said, number), _("Correct the name, or disable the entry."))
+
+
+def _late(rows: Rows) -> Findings:
+    late = rows.filter(held=None, next_run__lt=Now() - timedelta(seconds=LATE))
+    first = late.order_by("next_run", "name").first()
+    if first is not None and first.next_run is not None:
+        text = _("The periodic task {name!r} was due at {time:%Y-%m-%d %H:%M} UTC, and nobody has fired it.")
+        said = text.format(name=first.name, time=first.next_run.astimezone(UTC))
+        yield warning("schedules", _with_more(said, late.count()), "celeriac worker")
+
+
+def _odd(app: Celery, rows: Rows) -> Findings:
+    for kind, fields, zone, name, number in _grouped(rows, "kind", "fields", "time_zone"):
+        if hint := _hint(app, rows.model(kind=kind, fields=fields, time_zone=zone)):
+            yield advice("schedules", _with_more(f"{name}: {hint}", number), _("Where it is meant so, leave it."))
+
+
+def _grouped(rows: Rows, *columns: str) -> Iterable[tuple[Any, ...]]:
+    """Return the first groups of rows that are the same in these columns: those, the first name and how many there are."""
+    groups: Any = rows.values(*columns).annotate(first=Min("name"), number=Count("id")).order_by("first")
+    return (tuple(group[name] for name in (*columns, "first", "number")) for group in groups[:DIFFERENT])
+
+
+def _with_more(text: str, number: int) -> str:
+    return text if number == 1 else f"{text} {_('And {n} more.').format(n=number - 1)}"
+
+
+def _hint(app: Celery, row: PeriodicTask) -> str:
     try:
         return schedule_of(app, row).hint()
     except UNREADABLE:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from celeriac.doctor.finding import Findings, error, some, warning
 from celeriac.engine.job import State
 from celeriac.engine.translation import gettext as _
+from celeriac.overview import served_queues
 
 if TYPE_CHECKING:
     from celeriac.app import Celery
@@ -29,7 +30,7 @@ def workers(app: Celery) -> Findings:
 def queues(app: Celery) -> Findings:
     """Jobs wait in no queue that is paused, or that nobody serves."""
     broker = app.broker()
-    served = _served(app)
+    served = served_queues(app.broker().workers())
     for queue in broker.snapshot().queues:
         jobs = queue.waiting + queue.scheduled
         if queue.paused and jobs:
@@ -42,7 +43,7 @@ def queues(app: Celery) -> Findings:
 
 def tasks(app: Celery) -> Findings:
     """Each task's queue has a worker, also where no job waits yet."""
-    served = _served(app)
+    served = served_queues(app.broker().workers())
     unheard: dict[str, list[str]] = {}
     for name, task in app.tasks.items():
         if name.startswith("celery."):
@@ -67,7 +68,3 @@ def parked(app: Celery) -> Findings:
         text = _("Jobs of {task} are parked: {n}. The latest: {reason}").format(n=jobs, task=task, reason=reason)
         fix = _("Mend the cause, then: {command}").format(command=f"celeriac jobs retry --state parked --task {task}")
         yield warning("parked", text, fix)
-
-
-def _served(app: Celery) -> set[str]:
-    return {queue for worker in app.broker().workers() for queue in worker.queues}
