@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register  # noqa: A004 - Django's name
 from django.db import connections
+from django.utils.module_loading import import_string
 
 from celeriac.compat.companions import REPLACEMENTS
 from celeriac.conf import Reading
@@ -22,7 +23,9 @@ from celeriac.engine.errors import ImproperlyConfigured
 from celeriac.engine.translation import gettext as _
 from celeriac.outbox import no_database
 
-REDIS_CACHES = frozenset({"django.core.cache.backends.redis.RedisCache", "django_redis.cache.RedisCache"})
+REDIS_CACHES = frozenset({
+    "django.core.cache.backends.redis.RedisCache", "django_redis.cache.RedisCache", "django_valkey.cache.ValkeyCache",
+})  # fmt: skip
 LONELY_CACHES = frozenset({"django.core.cache.backends.locmem.LocMemCache", "django.core.cache.backends.dummy.DummyCache"})
 TRANSACTION_MODE = (
     '\n\n    "OPTIONS": {\n'
@@ -117,7 +120,7 @@ def _check_result_cache(alias: str) -> list[CheckMessage]:
     if alias not in settings.CACHES:
         return [Error(no_cache(alias), id="celeriac.E006")]
     backend = settings.CACHES[alias].get("BACKEND")
-    if backend not in LONELY_CACHES:
+    if not _is_one_of(LONELY_CACHES, backend):
         return []
     text = _("Results are kept in the cache {alias!r}, which is {backend}: what a worker keeps there, no other process sees.")
     hint = _("Name another entry of CACHES in CELERY_CACHE_BACKEND, such as one on a database, files, memcached or Redis.")
@@ -168,13 +171,24 @@ def _caches_in(url: str, text: str) -> list[CheckMessage]:
 def _redis_caches() -> Iterator[tuple[str, str]]:
     """Yield each cache on Redis, with the URL of each of its servers."""
     for alias, cache in settings.CACHES.items():
-        if cache.get("BACKEND") not in REDIS_CACHES:
+        if not _is_one_of(REDIS_CACHES, cache.get("BACKEND")):
             continue
         locations = cache.get("LOCATION") or ()
         urls = re.split("[;,]", locations) if isinstance(locations, str) else locations
         database = (cache.get("OPTIONS") or {}).get("db")
         for url in urls:
             yield alias, url if database is None else f"{url}{'&' if '?' in url else '?'}db={database}"
+
+
+def _is_one_of(caches: Collection[str], backend: Any) -> bool:
+    """Return whether the class of a cache is one of these, or derived from one."""
+    if backend in caches:
+        return True
+    try:
+        kind = import_string(backend)
+    except (ImportError, AttributeError):  # an AttributeError: no text at all. Django says so, where the cache is used
+        return False
+    return any(f"{base.__module__}.{base.__qualname__}" in caches for base in getattr(kind, "__mro__", ()))
 
 
 def check_companions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:

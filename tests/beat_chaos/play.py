@@ -198,6 +198,11 @@ class Schedulers:
         self.stops += 1
 
     def stop(self) -> None:
-        """End them as Ctrl-C does."""
+        """End them as a service manager does.
+
+        One that was started just now would not hear a Ctrl-C, which a shell has its background ignore.
+        """
         for started in self._running:
-            started.stop()
+            started.process.terminate()
+        for started in self._running:
+            started.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -162,8 +163,12 @@ def test_a_server_that_never_answers_is_given_up_within_5_s(store: MemoryBroker)
 
 
 def test_the_next_host_is_tried_where_the_first_is_away(rabbitmq: RabbitServer, store: MemoryBroker) -> None:
-    RabbitBroker(f"amqp://127.0.0.1:{free_port()},127.0.0.1:{rabbitmq.port}//", store).open()
+    with closing(RabbitBroker(f"amqp://127.0.0.1:{free_port()},127.0.0.1:{rabbitmq.port}//", store)) as broker:
+        broker.open()
+        assert broker.bring_in(["none"]) == 0
 
 
 def test_a_worker_does_not_need_the_server_to_open_its_store(store: MemoryBroker) -> None:
-    RabbitBroker(f"amqp://127.0.0.1:{free_port()}//", store).clone().open()
+    clone = RabbitBroker(f"amqp://127.0.0.1:{free_port()}//", store).clone()
+    clone.open()
+    assert clone.get("nobody's") is None

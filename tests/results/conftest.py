@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.conftest import postgres, postgres_alias, sqlite_alias
-from tests.conformance.test_mixed import file_cache, valkey
+from tests.conformance.conftest import postgres, postgres_alias, sqlite_alias, valkey
+from tests.conformance.test_mixed import file_cache
 
 __all__ = ["file_cache", "postgres", "postgres_alias", "sqlite_alias", "valkey"]

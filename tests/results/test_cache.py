@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.cache import caches
 from django.core.management import call_command
+from django.db import connection
 from django.test.utils import override_settings
 
 from celeriac.engine.brokers.djangocache import CacheResults, key_of
@@ -102,6 +104,36 @@ def test_a_cache_that_does_not_answer_is_a_store_that_is_away(tmp_path: Path) ->
         for use in (results.open, lambda: results.get("some"), lambda: results.keep([a_record()])):
             with pytest.raises(BrokerUnavailable, match="The cache 'results' that keeps the results did not answer"):
                 use()
+
+
+@pytest.fixture
+def broken(transactional_db: None) -> Iterator[CacheResults]:
+    """Results in a cache on the database that refuses each write and says nothing, as Django's does where the table is full."""
+    database = {"BACKEND": f"{BACKENDS}.db.DatabaseCache", "LOCATION": "broken_cache"}
+    with override_settings(CACHES={"default": database, "results": database}):
+        call_command("createcachetable", verbosity=0)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "create trigger too_long before insert on broken_cache when length(new.value) > 5000 or"
+                " exists (select 1 from broken_cache where cache_key = 'full') begin select raise(fail, 'no room'); end"
+            )
+        yield CacheResults(URL)
+        with connection.cursor() as cursor:
+            cursor.execute("drop table broken_cache")
+
+
+def test_a_result_that_a_cache_drops_without_a_word_stays_at_the_broker(broken: CacheResults) -> None:
+    kept, dropped = a_record(), a_record(result=os.urandom(6000))
+    assert broken.keep([kept, dropped]) == {dropped.job.id}
+    assert (broken.get(kept.job.id) is None, broken.get(dropped.job.id)) == (False, None)
+
+
+def test_a_cache_that_drops_all_results_without_a_word_is_a_store_that_is_away(broken: CacheResults) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("insert into broken_cache values ('full', '', '2100-01-01 00:00:00')")
+    for batch in ([a_record()], [a_record(), a_record(state=State.FAILED)]):
+        with pytest.raises(BrokerUnavailable, match="The cache 'results' keeps none of the results"):
+            broken.keep(batch)
 
 
 def test_a_cache_that_there_is_not_is_named_with_the_nearest(file_cache: None) -> None:

@@ -225,6 +225,8 @@ def test_a_scheduled_backlog_hides_no_ended_job(
     jobs = [ended_job(broker) for _ in range(3)]
     until(lambda: mover.move() or all(broker.inner.get(job.id) is None for job in jobs), "found")
     until(lambda: mover.move() is not None and all(broker.inner.get(job.id) is None for job in jobs), "all found")
+    assert broker.counts()["ended"] == {State.SUCCEEDED: 3}
+    assert {known(broker, job.id).state for job in jobs} == {State.SUCCEEDED}
 
 
 def test_the_thread_moves_what_ended_soon(mixed: Mixture, broker: MixedBroker) -> None:

@@ -100,7 +100,7 @@ def test_of_several_who_look_at_once_one_fires_each_tick(alias: str, app: Celery
     def look() -> None:
         broker = opened(alias)
         agenda = SQLAgenda(broker, Planning(app))
-        start.wait(10)
+        start.wait(60)
         while agenda.fire(20) in (0.0, 0.05):
             continue
         broker.close()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import Error, connections
 
+from celeriac.beat.ahead import PlanningAhead
 from celeriac.beat.declaring import declared
 from celeriac.beat.planning import Planning
 from celeriac.beat.synchronising import synchronise
@@ -23,10 +24,11 @@ def agenda_of(app: Celery, broker: Any) -> Agenda | None:
     """Return the agenda for one thread of a worker of ``broker``; None where there is no table, or no broker that lasts."""
     if not has_tables() or not broker.capabilities.durable:
         return None
+    plan = PlanningAhead(Planning(app))
     if broker.capabilities.transactional:
-        return Agenda(app, broker.alias, SQLAgenda(broker, Planning(app)))
+        return Agenda(app, broker.alias, SQLAgenda(broker, plan, prepare=plan.prepare))
     alias = app.settings.outbox or "default"
-    return Agenda(app, alias, SQLAgenda(SQLBroker(alias), Planning(app), with_outbox(app, broker)))
+    return Agenda(app, alias, SQLAgenda(SQLBroker(alias), plan, with_outbox(app, broker), plan.prepare))
 
 
 class Agenda:

@@ -42,22 +42,27 @@ class Planning:
 
     def __call__(self, entries: Sequence[Entry], now: float, is_live: IsLive) -> list[Step]:
         """Return a step for each entry. One that cannot be understood is stopped, and says why; the others go on."""
-        return [self._step(entry, now, is_live) for entry in entries]
+        return [self.step(entry, now, is_live) for entry in entries]
 
-    def _step(self, entry: Entry, now: float, is_live: IsLive) -> Step:
+    def step(self, entry: Entry, now: float, is_live: IsLive) -> Step:
+        """Return the step of one entry, stopped where it cannot be understood."""
         try:
-            _refuse_misdates(entry)
-            timetable = Timetable(entry, _mapping("fields", entry.fields), self._app.settings.timezone)
-            if entry.next_run is None:
-                return _first(entry, timetable, now)
-            if entry.task not in self._app.tasks:
-                return self._await_somebody(entry, now)
-            return self._fire(entry, timetable, now, is_live)
+            return self.understood(entry, now, is_live)
         except BrokerUnavailable:
             raise  # that is not the row's fault
         except OF_A_ROW as error:
             logger.error("The periodic task %r is stopped: %s", entry.name, error)
             return Step(entry=entry.id, enabled=False, problem=str(error) or type(error).__name__)
+
+    def understood(self, entry: Entry, now: float, is_live: IsLive) -> Step:
+        """Return the step of an entry. Raises one of ``OF_A_ROW``."""
+        _refuse_misdates(entry)
+        timetable = Timetable(entry, _mapping("fields", entry.fields), self._app.settings.timezone)
+        if entry.next_run is None:
+            return _first(entry, timetable, now)
+        if entry.task not in self._app.tasks:
+            return self._await_somebody(entry, now)
+        return self._fire(entry, timetable, now, is_live)
 
     def _await_somebody(self, entry: Entry, now: float) -> Step:
         """Hold the tick of a task that nobody here knows; stop the entry where nobody else comes."""

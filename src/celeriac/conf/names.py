@@ -107,7 +107,7 @@ UNUSED: Mapping[str, Unused] = {
     "task_acks_on_failure_or_timeout": Unused(True, _LEASES),
     "task_reject_on_worker_lost": Unused(None, _LEASES),
     "task_retry_on_worker_lost": Unused(False, _LEASES),
-    "result_extended": Unused(False, _("name, arguments, worker and queue of a job are always kept.")),
+    "result_extended": Unused(True, _("name, arguments, worker and queue of a job are always kept.")),
     "result_persistent": Unused(None, _RESULTS),
     "result_cache_max": Unused(-1, _RESULTS),
     "result_exchange": Unused(None, _RESULTS),
