@@ -14,7 +14,7 @@ from benchmarks.place import place
 
 
 class NormalStorage(SqliteStorage):  # type: ignore[misc]  # the base has no types here
-    """SQLite with ``synchronous=NORMAL`` and long checkpoints, as everybody has here. huey knows FULL, a tenth as fast, and OFF."""
+    """SQLite with ``synchronous=NORMAL`` and rare checkpoints, as for all here. huey knows FULL, a tenth as fast, and OFF."""
 
     def _create_connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection = super()._create_connection()

@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from django.db import connections
@@ -72,6 +73,30 @@ class Bench:
     def push_in(self, seconds: float, task: str, *args: Any) -> str:
         """Enqueue one job that is due in so many seconds."""
         return self.push(task, *args, state=State.SCHEDULED, run_at=time.time() + seconds)
+
+    def latency(self, jobs: int = 5) -> float:
+        """Enqueue some jobs one after the other; return the median of the seconds from an enqueue to the body's beginning.
+
+        A child that is not woken looks after nearly a second. Have only one: of two, one looks in time by chance.
+        """
+        return median(self._latency() for _ in range(jobs))
+
+    def _latency(self) -> float:
+        begun = time.monotonic()
+        job = self.push("noop")
+        start = self.ledger.await_start(job)
+        self.ended(job)
+        return start.at - begun
+
+    def lateness(self, jobs: int = 5) -> list[float]:
+        """Schedule some jobs a fifth of a second apart; return by how many seconds each began late, the least late first.
+
+        A keeper that only looked each second would be some 0.4 s late in the middle of them.
+        """
+        due = [0.4 + 0.2 * nth for nth in range(jobs)]
+        begun = time.monotonic()
+        scheduled = [self.push_in(begun + at - time.monotonic(), "noop") for at in due]
+        return sorted(self.ledger.await_start(job).at - begun - at for job, at in zip(scheduled, due, strict=True))
 
     def open_gate(self, name: str) -> None:
         """Let the jobs that hold at a gate go on."""

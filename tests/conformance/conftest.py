@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pytest_django import DjangoDbBlocker
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.testing.mariadb import MariaDBServer, require_mariadb
 from celeriac.testing.postgres import PostgresServer, require_postgres
+from celeriac.testing.valkey import ValkeyServer, require_valkey
 from tests.chaos.database import use_mysql_driver
 
 TABLES = ("attempt", "idle", "live", "job", "child", "worker", "queue", "leader", "waiter", "rate", "turn", "periodic")
@@ -36,6 +37,14 @@ def mariadb() -> Iterator[MariaDBServer]:
     require_mariadb()
     use_mysql_driver()
     with MariaDBServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[ValkeyServer]:
+    """One Valkey server for the whole run, for what is between two engines."""
+    require_valkey()
+    with ValkeyServer() as server:
         yield server
 
 
@@ -98,6 +107,14 @@ def empty(alias: str) -> None:
         for table in TABLES:
             cursor.execute(f"delete from celeriac_{table}")
     connections[alias].close()
+
+
+@pytest.fixture
+def broker(make_broker: Callable[[], Any]) -> Iterator[Any]:
+    """The broker that a suite works on, of the kind that its module makes."""
+    broker = make_broker()
+    yield broker
+    broker.close()
 
 
 def opened(alias: str) -> SQLBroker:

@@ -29,17 +29,9 @@ from celeriac.testing.conformance.scenario import a_child, a_job, an_outcome, cl
 from celeriac.testing.conformance.search import SearchSuite
 from celeriac.testing.conformance.snapshot import SnapshotSuite
 from celeriac.testing.conformance.wait import WaitSuite
-from celeriac.testing.valkey import ValkeyServer, require_valkey
 from tests.conformance.mixtures import Mixture, Restless, mixture
 
 STORES = ["valkey+sqlite", "sqlite+valkey", "valkey+valkey-1", pytest.param("sqlite+postgres", marks=pytest.mark.postgres)]
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    require_valkey()
-    with ValkeyServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ asks next. What happens while it is on its way, ``tests/rabbitmq`` asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -16,19 +16,9 @@ import pytest
 from celeriac.engine.brokers.rabbitmq.broker import RabbitBroker
 from celeriac.engine.brokers.redis.broker import RedisBroker
 from celeriac.engine.job import Job
-from celeriac.testing.conformance import (
-    BrokerSuite,
-    ControlSuite,
-    FencingSuite,
-    LeaderSuite,
-    NotifierSuite,
-    RateSuite,
-    RescueSuite,
-    StoreSuite,
-)
+from celeriac.testing.conformance import ControlSuite, EngineSuite
 from celeriac.testing.conformance.machine import MachineSuite
 from celeriac.testing.rabbitmq import RabbitServer
-from celeriac.testing.valkey import ValkeyServer, require_valkey
 from tests.conformance.conftest import empty, opened
 from tests.rabbitmq.conftest import LEAST_RIGHTS, rabbitmq
 
@@ -51,68 +41,32 @@ class Arrived(RabbitBroker):
         return Arrived(self.url, self.inner.clone(), cloned=True)
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    require_valkey()
-    with ValkeyServer() as server:
-        yield server
-
-
 @pytest.fixture
-def make_broker(request: pytest.FixtureRequest, rabbitmq: RabbitServer) -> Callable[[], Any]:
+def make_broker(request: pytest.FixtureRequest, rabbitmq: RabbitServer) -> Callable[[], Arrived]:
     """A broker over a SQLite file, unless a class asks for another store: each passes all of the suites by itself, too."""
     if getattr(request, "param", "sqlite") == "sqlite":
         alias = request.getfixturevalue("sqlite_alias")
         empty(alias)
-        return lambda: Arrived(rabbitmq.url(LEAST_RIGHTS, prefix="celeriac.sqlite."), opened(alias))
+        return lambda: arrived(rabbitmq.url(LEAST_RIGHTS, prefix="celeriac.sqlite."), opened(alias))
     url = request.getfixturevalue("valkey").url()
     RedisBroker(url).client.flushdb()
-    return lambda: Arrived(rabbitmq.url(LEAST_RIGHTS, prefix="celeriac.valkey."), RedisBroker(url))
+    return lambda: arrived(rabbitmq.url(LEAST_RIGHTS, prefix="celeriac.valkey."), RedisBroker(url))
 
 
-@pytest.fixture
-def broker(make_broker: Callable[[], Arrived]) -> Iterator[Arrived]:
-    broker = make_broker()
+def arrived(url: str, store: Any) -> Arrived:
+    broker = Arrived(url, store)
     broker.open()
-    yield broker
-    broker.close()
+    return broker
 
 
-on_both_stores = pytest.mark.parametrize("make_broker", ["sqlite", "valkey"], indirect=True)
-
-
-class TestBroker(BrokerSuite):
+class TestEngine(EngineSuite):
     pass
 
 
-class TestFencing(FencingSuite):
-    pass
-
-
-class TestRescue(RescueSuite):
-    pass
-
-
-class TestStore(StoreSuite):
-    pass
-
-
-@on_both_stores
-class TestControl(ControlSuite):
-    pass
-
-
-class TestNotifier(NotifierSuite):
+@pytest.mark.parametrize("make_broker", ["valkey"], indirect=True)
+class TestControlOnValkey(ControlSuite):
     pass
 
 
 class TestMachine(MachineSuite):
     examples = 5
-
-
-class TestLeader(LeaderSuite):
-    pass
-
-
-class TestRates(RateSuite):
-    pass

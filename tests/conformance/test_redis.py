@@ -1,4 +1,7 @@
-"""The Redis engine keeps every promise of the suites on real Redis too: the system's, and the oldest that will do."""
+"""The Redis engine keeps every promise of the suites on real servers, as the user that ``docs/redis.md`` makes.
+
+They are Valkey, the system's Redis, and the oldest Redis that will do.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,16 @@ import redis
 
 from celeriac.engine.brokers.redis.address import Address
 from celeriac.engine.brokers.redis.broker import RedisBroker
-from celeriac.testing.conformance import (
-    BrokerSuite,
-    ControlSuite,
-    ExchangeSuite,
-    FencingSuite,
-    LeaderSuite,
-    NotifierSuite,
-    RateSuite,
-    RescueSuite,
-    StoreSuite,
-)
+from celeriac.testing.conformance import EngineSuite, ExchangeSuite, ResultSuite
 from celeriac.testing.conformance.machine import MachineSuite
 from celeriac.testing.redis import OLDEST_WHEEL, RedisServer, oldest_redis_program, require_redis
+from celeriac.testing.valkey import ValkeyServer, require_valkey
 from tests.redis.acl import restricted
+
+
+def valkey() -> ValkeyServer:
+    require_valkey()
+    return ValkeyServer()
 
 
 def system() -> RedisServer:
@@ -37,7 +36,7 @@ def oldest() -> RedisServer:
     return RedisServer(program=program)
 
 
-@pytest.fixture(scope="session", params=[system, oldest])
+@pytest.fixture(scope="session", params=[valkey, system, oldest])
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a server on which a user has the rights that the page lists, and no others."""
     with restricted(request.param()) as url:
@@ -52,20 +51,18 @@ def administrator(url: str) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def broker(url: str, administrator: redis.Redis) -> Iterator[RedisBroker]:
-    broker = RedisBroker(url)
+def make_broker(url: str, administrator: redis.Redis) -> Callable[[], RedisBroker]:
     administrator.flushdb()
-    broker.open()
-    yield broker
-    broker.close()
+
+    def opened() -> RedisBroker:
+        broker = RedisBroker(url)
+        broker.open()
+        return broker
+
+    return opened
 
 
-@pytest.fixture
-def make_broker(url: str) -> Callable[[], RedisBroker]:
-    return lambda: RedisBroker(url)
-
-
-class TestBroker(BrokerSuite):
+class TestEngine(EngineSuite):
     pass
 
 
@@ -73,33 +70,9 @@ class TestExchange(ExchangeSuite):
     pass
 
 
-class TestFencing(FencingSuite):
-    pass
-
-
-class TestRescue(RescueSuite):
-    pass
-
-
-class TestStore(StoreSuite):
-    pass
-
-
-class TestControl(ControlSuite):
-    pass
-
-
-class TestNotifier(NotifierSuite):
+class TestResults(ResultSuite):
     pass
 
 
 class TestMachine(MachineSuite):
-    pass
-
-
-class TestLeader(LeaderSuite):
-    pass
-
-
-class TestRates(RateSuite):
     pass

@@ -11,7 +11,7 @@ from pytest_django import DjangoDbBlocker
 from tests.chaos.engines import Engine
 from tests.chaos.outages import ON_A_SERVER
 from tests.chaos.scenarios import SHORT, Stage
-from tests.process.conftest import SEED, sound
+from tests.process.conftest import SEED, wrong
 
 pytestmark = pytest.mark.process
 
@@ -38,4 +38,4 @@ def test_nothing_is_lost_and_jobs_run_again_within_three_seconds(
     with django_db_blocker.unblock():
         name = f"short_{scenario}".replace("-", "_")
         stage = Stage(engine=chaos_engine(engine), pool="prefork", seed=SEED, folder=tmp_path, name=name)
-        sound(ON_A_SERVER[scenario](stage, SHORT))
+        assert wrong(ON_A_SERVER[scenario](stage, SHORT)) == {}

@@ -10,7 +10,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.chaos.engines import Engine
 from tests.chaos.scenarios import LATER_PASSAGES, Stage, at_point
-from tests.process.conftest import SEED, sound
+from tests.process.conftest import SEED, wrong
 
 pytestmark = pytest.mark.process
 
@@ -31,4 +31,4 @@ def test_nothing_is_lost_by_a_kill_at_a_named_point(
     with django_db_blocker.unblock():
         name = point.replace("-", "_")
         stage = Stage(engine=chaos_engine(engine), pool="prefork", seed=SEED, folder=tmp_path, name=name)
-        sound(at_point(stage, point, LATER_PASSAGES.get(point, 1)))
+        assert wrong(at_point(stage, point, LATER_PASSAGES.get(point, 1))) == {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from tests.chaos.bench import QUEUE, Bench
 from tests.chaos.checker import UNWRITTEN, Verdict
 from tests.chaos.claims import claim_outlives_its_child
 from tests.chaos.database import ALIAS, postgres_settings
-from tests.chaos.engines import Engine
 from tests.chaos.ledger import wait_for
 from tests.chaos.sabotage import LIVENESS_CHECK, change_scripts
 from tests.chaos.scenarios import judged
@@ -37,14 +36,6 @@ BOTH = [pytest.param(False, id="sound"), pytest.param(True, id="sabotaged")]
 def broken(verdict: Verdict) -> set[str]:
     """Return the names of the invariants that a run broke."""
     return {name for name, count in verdict.wrong.items() if count}
-
-
-@pytest.fixture
-def valkey_bench(tmp_path: Path, chaos_engine: Callable[[str], Engine]) -> Iterator[Bench]:
-    """A bench on a namespace of its own."""
-    with a_bench(tmp_path, chaos_engine("valkey").settings("selftest", tmp_path)) as run:
-        yield run
-        run.store.client.flushall()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres), "valkey"])

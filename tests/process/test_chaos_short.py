@@ -11,7 +11,7 @@ from pytest_django import DjangoDbBlocker
 from tests.chaos.claims import claims_in_flight
 from tests.chaos.engines import Engine
 from tests.chaos.scenarios import RANDOM, SHORT, Stage
-from tests.process.conftest import SEED, sound
+from tests.process.conftest import SEED, wrong
 
 pytestmark = pytest.mark.process
 
@@ -41,7 +41,7 @@ def test_nothing_is_lost_when_workers_are_hit(
     name = f"short_{scenario}_{pool}".replace("-", "_")
     with django_db_blocker.unblock():
         stage = Stage(engine=chaos_engine(engine), pool=pool, seed=SEED, folder=tmp_path, name=name)
-        sound(RANDOM[scenario](stage, SHORT))
+        assert wrong(RANDOM[scenario](stage, SHORT)) == {}
 
 
 @pytest.mark.postgres
@@ -50,4 +50,4 @@ def test_nothing_is_lost_when_a_claim_outlives_its_child(
 ) -> None:
     with django_db_blocker.unblock():
         stage = Stage(engine=chaos_engine("postgres"), pool="prefork", seed=SEED, folder=tmp_path, name="short_in_flight")
-        sound(claims_in_flight(stage, SHORT))
+        assert wrong(claims_in_flight(stage, SHORT)) == {}

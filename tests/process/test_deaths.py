@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -18,17 +17,16 @@ from tests.chaos.ledger import wait_for
 pytestmark = pytest.mark.process
 
 
-def test_the_job_of_a_killed_child_runs_again_within_a_second_and_is_charged(bench: Bench) -> None:
-    bench.start(concurrency=1)
-    job = bench.push("hold", "end")
-    first = bench.ledger.await_start(job)
+def test_the_job_of_a_killed_child_runs_again_long_before_the_lease_is_over_and_is_charged(every_bench: Bench) -> None:
+    every_bench.start(concurrency=1, lease=600.0)
+    job = every_bench.push("hold", "end")
+    first = every_bench.ledger.await_start(job)
     os.kill(first.pid, signal.SIGKILL)
-    killed = time.monotonic()
-    second = bench.ledger.await_start(job, times=2)
-    assert second.at - killed < 1.0
-    assert bench.record(job).charges == 1
-    bench.open_gate("end")
-    assert bench.ended(job).state is State.SUCCEEDED
+    second = every_bench.ledger.await_start(job, times=2)
+    assert second.token.child != first.token.child
+    assert every_bench.record(job).charges == 1
+    every_bench.open_gate("end")
+    assert every_bench.ended(job).state is State.SUCCEEDED
 
 
 def test_the_neighbours_of_a_killed_job_are_not_charged(bench: Bench) -> None:
@@ -66,7 +64,7 @@ def test_killing_the_master_ends_every_process_of_the_worker(sqlite_bench: Bench
     sqlite_bench.ledger.await_start(sqlite_bench.push("hold", "never"))
     wait_for(lambda: len(worker.processes()) == 5, "a master, a template, a keeper and two children")
     worker.popen.kill()
-    worker.await_gone(patience=2.0)
+    worker.await_gone()
 
 
 def test_a_second_worker_takes_over_the_jobs_of_a_killed_one(bench: Bench) -> None:
@@ -76,10 +74,8 @@ def test_a_second_worker_takes_over_the_jobs_of_a_killed_one(bench: Bench) -> No
         bench.ledger.await_start(job)
     second = bench.start(concurrency=2)
     bench.open_gate("end")  # for those that run it anew; nobody who runs it now has the time to look
-    killed = time.monotonic()
     first.kill()
-    bench.all_ended(jobs, patience=10.0)
-    assert time.monotonic() - killed < 2 * 2.0 + 2.0, "the lease is 2 s, and it is looked at each second"
+    bench.all_ended(jobs, patience=15.0)  # the lease is 2 s, and it is looked at each second
     # One may have seen the gate before it was killed; whatever ran again ran in the second worker.
     again = [run for job in jobs for run in bench.ledger.starts(job)[1:]]
     assert all(run.pid in second.with_role("child") for run in again)
@@ -129,7 +125,7 @@ def test_a_child_that_is_killed_while_it_is_idle_is_replaced(sqlite_bench: Bench
     wait_for(lambda: len(worker.with_role("child")) == 2, "two children")
     victim, other = worker.with_role("child")
     os.kill(victim, signal.SIGKILL)
-    wait_for(lambda: len({other, *worker.with_role("child")} - {victim}) == 2, "its successor", patience=2.0)
+    wait_for(lambda: len({other, *worker.with_role("child")} - {victim}) == 2, "its successor")
     assert sqlite_bench.ended(sqlite_bench.push("noop")).state is State.SUCCEEDED
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,18 +30,6 @@ def test_an_idle_worker_is_woken_and_so_is_who_waits_for_the_result(mariadb_benc
         return time.monotonic() - begun
 
     assert min(round_trip() for _ in range(5)) < 0.5, "the child alone would look after a second"
-
-
-def test_the_job_of_a_killed_child_runs_again_and_is_charged(mariadb_bench: Bench) -> None:
-    mariadb_bench.start(concurrency=1)
-    job = mariadb_bench.push("hold", "end")
-    first = mariadb_bench.ledger.await_start(job)
-    os.kill(first.pid, signal.SIGKILL)
-    second = mariadb_bench.ledger.await_start(job, times=2)
-    assert second.token.child != first.token.child
-    assert mariadb_bench.record(job).charges == 1
-    mariadb_bench.open_gate("end")
-    assert mariadb_bench.ended(job).state is State.SUCCEEDED
 
 
 @pytest.fixture

@@ -11,11 +11,10 @@ from tests.chaos.bench import Bench
 
 pytestmark = pytest.mark.process
 
-SOON = 1.0
-"""Seconds in which a job that was claimed behind a long one has begun elsewhere.
-
-Promised are 100 ms; the machine may be busy.
-"""
+LONG = 10.0
+"""Seconds that the long jobs take: who has to wait for one is found out, however busy the machine is."""
+SOON = LONG / 2
+"""Seconds in which a job that was claimed behind a long one has begun elsewhere. Promised are 100 ms."""
 
 
 def warm_up(bench: Bench, jobs: int = 400) -> None:
@@ -35,7 +34,7 @@ def starts_of(bench: Bench, ids: list[str]) -> dict[str, list[float]]:
 def test_the_neighbours_of_a_long_job_run_in_the_other_child(bench: Bench, task: str) -> None:
     bench.start(concurrency=2)
     warm_up(bench)
-    jobs = [bench.job(task, 1.5), *(bench.job("noop") for _ in range(30))]
+    jobs = [bench.job(task, LONG), *(bench.job("noop") for _ in range(30))]
     pushed = time.monotonic()
     bench.push_all(jobs)
     neighbours = [job.id for job in jobs[1:]]
@@ -61,7 +60,7 @@ def test_the_neighbours_of_long_jobs_in_a_pool_run_in_another_worker_and_once(sq
     bench.start(pool=pool, concurrency=2, queues=["long", "short"])
     warm_up_queue(bench, "short")
     bench.start(pool=pool, concurrency=2, queues=["short"])
-    long = [bench.push("sleep", 1.5, queue="long") for _ in range(2)]
+    long = [bench.push("sleep", LONG, queue="long") for _ in range(2)]
     for id in long:
         bench.ledger.await_start(id)
     for _ in range(3):  # one batch is given back and claimed anew, as often as it takes
@@ -69,7 +68,6 @@ def test_the_neighbours_of_long_jobs_in_a_pool_run_in_another_worker_and_once(sq
         pushed = time.monotonic()
         bench.all_ended(short)
         assert time.monotonic() - pushed < SOON
-    bench.all_ended(long)
     ids = [run.key for run in bench.ledger.runs("start")]
     assert sorted(ids) == sorted(set(ids)), "every job ran once"
 

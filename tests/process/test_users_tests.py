@@ -142,8 +142,8 @@ def celery_class_tasks():
 
 
 def test_a_worker_runs_shared_tasks_of_included_modules_and_logs(celery_app, celery_worker, caplog):
-    assert signature("accounts.late.late").apply_async().get(timeout=10) == "late"
-    assert double.apply_async([21], queue="other").get(timeout=10) == 42
+    assert signature("accounts.late.late").apply_async().get(timeout=50) == "late"
+    assert double.apply_async([21], queue="other").get(timeout=50) == 42
     celery_worker.reload()
     assert any("succeeded in" in message for message in caplog.messages)
     assert current_app.conf.task_default_queue == "configured"
@@ -182,21 +182,21 @@ def test_neither_does_this_one(celery_app):
 
 def test_a_worker_for_an_app_by_hand(celery_app):
     with start_worker(celery_app, perform_ping_check=True, queues="configured", pool="solo"):
-        assert ping.delay().get(timeout=10) == "pong"
+        assert ping.delay().get(timeout=50) == "pong"
 
 
 def test_a_session_has_an_app_and_a_worker(celery_session_app, celery_session_worker):
-    assert celery_session_app.tasks["named"].delay().get(timeout=10) == "by class"
+    assert celery_session_app.tasks["named"].delay().get(timeout=50) == "by class"
 
 
 def test_they_are_the_same_for_the_next_test(celery_session_app, celery_session_worker):
     assert celery_session_app is not None and current_app.main == "celery.tests"
-    assert celery_session_app.tasks["named"].delay().get(timeout=10) == "by class"
+    assert celery_session_app.tasks["named"].delay().get(timeout=50) == "by class"
 
 
 @pytest.mark.django_db
 def test_a_database_and_a_worker_at_once(celery_app, celery_worker):
-    assert double.delay(21).get(timeout=10) == 42
+    assert double.delay(21).get(timeout=50) == 42
 """
 
 TRAPPED = """

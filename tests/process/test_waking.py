@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
+from statistics import median
 
 import pytest
 
@@ -13,31 +14,19 @@ from tests.chaos.bench import Bench
 pytestmark = pytest.mark.process
 
 
-def latency(bench: Bench) -> float:
-    """Return the seconds from the enqueue of a job to the beginning of its body."""
-    begun = time.monotonic()
-    job = bench.push("noop")
-    start = bench.ledger.await_start(job)
-    bench.ended(job)
-    return start.at - begun
-
-
 @pytest.mark.parametrize("pool", ["prefork", "threads", "asyncio", "solo"])
 def test_an_idle_worker_is_woken_rather_than_finding_its_job_by_polling(bench: Bench, pool: str) -> None:
     if bench.engine == "postgresql" and pool not in ("prefork", "solo"):
         pytest.skip("who waits is the child, in every pool alike")
-    bench.start(pool=pool, concurrency=2)
-    assert min(latency(bench) for _ in range(5)) < 0.05, (
-        "polling would take half a second at SQLite's best and at PostgreSQL's mean"
-    )
+    bench.start(pool=pool, concurrency=1)
+    assert bench.latency() < 0.3
 
 
 def test_a_scheduled_job_runs_near_its_time(bench: Bench) -> None:
     bench.start(concurrency=1)
-    due = time.monotonic() + 0.7
-    job = bench.push_in(0.7, "noop")
-    late = bench.ledger.await_start(job).at - due
-    assert -0.01 < late < 0.6, "the keeper looks each second at the latest, and sleeps until the next due job"
+    late = bench.lateness()
+    assert late[0] > -0.01
+    assert median(late) < 0.3
 
 
 def test_a_retry_waits_its_delay_and_then_runs(bench: Bench) -> None:
@@ -59,4 +48,4 @@ def test_a_caller_who_waits_for_a_result_is_woken(bench: Bench) -> None:
         returned = time.monotonic()
         return returned - next(run.at for run in bench.ledger.runs("end") if run.key == job)
 
-    assert min(overhead() for _ in range(5)) < 0.05
+    assert median(overhead() for _ in range(5)) < 0.3, "who is not woken looks after a second"

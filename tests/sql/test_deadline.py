@@ -47,6 +47,6 @@ def test_a_transaction_whose_client_says_nothing_more_is_ended_by_mariadb_and_it
     gone.connection.run("begin")
     gone.connection.fetch("select get_lock('of the gone', 0)")
     free = "select is_free_lock('of the gone')"
-    wait_for(lambda: other.connection.fetch(free)[0][0] == 1, "the silent client to be given up", 10.0)
+    wait_for(lambda: other.connection.fetch(free)[0][0] == 1, "the silent client to be given up")
     gone.close()
     other.close()

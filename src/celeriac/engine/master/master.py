@@ -229,7 +229,8 @@ class Master:
             self.announce(current.options, self.population.info(current.options))
 
     def _process_forked(self, process: Process) -> None:
-        if self.shutdown.cold or (process.role == "keeper" and process is not self.processes.keeper):
+        too_late = self.shutdown.cold and process.role != "herald"  # that one tells of the stop, and ends by itself
+        if too_late or (process.role == "keeper" and process is not self.processes.keeper):
             process.kill()  # a cold stop or a reload came between the word and the fork
         logger.debug("%s %s has pid %d", process.role, process.id, process.pid)
 
