@@ -47,7 +47,6 @@ NAMED: dict[str, list[tuple[str, str, str]]] = {
         ("change", "supervisord.conf", "command=celery -A proj worker"),
         ("ignored", "proj/settings.py", '"django_celery_results",'),
         ("differs", "proj/settings.py", "CELERY_RESULT_BACKEND ="),
-        ("ignored", "proj/settings.py", "CELERY_RESULT_EXTENDED ="),
         ("ignored", "proj/settings.py", "CELERY_BEAT_SCHEDULER ="),
         ("ignored", "proj/settings.py", "CELERY_WORKER_SEND_TASK_EVENTS ="),
         ("ignored", "proj/settings.py", "CELERY_WORKER_PREFETCH_MULTIPLIER ="),

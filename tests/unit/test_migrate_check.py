@@ -166,7 +166,7 @@ NO_SCHEDULERS = "What Celery's schedulers are made of"
         ('CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}', Category.IGNORED, "broker's URL says"),
         ('CELERY_TASK_DEFAULT_RATE_LIMIT = "10/m"', Category.DIFFERS, "all of them together"),
         ("CELERYD_FORCE_EXECV = True", Category.IGNORED, "forked"),
-        ("CELERY_RESULT_EXTENDED = True", Category.IGNORED, "always kept"),
+        ("CELERY_RESULT_EXTENDED = False", Category.IGNORED, "always kept"),
         ('CELERY_TIMEZONE = "Mars/Base"', Category.UNSUPPORTED, "the name of a time zone"),
         ("CELERY_WORKER_CONCURRENCY = -1", Category.UNSUPPORTED, "a whole number"),
     ],
