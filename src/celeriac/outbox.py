@@ -162,7 +162,7 @@ def _write(alias: str, broker: str, jobs: Sequence[Job]) -> list[str]:
     """Write jobs in the caller's transaction. Returns the ids of the rows. Raises ``SchemaMissing``."""
     connection: Any = connections[alias]  # the stubs know less of it than there is
     table = _rows(alias).model._meta.db_table
-    binary, place = connection.Database.Binary, f"(%s, %s, {connection.ops.binary_placeholder_sql(b'')})"
+    binary, place = connection.Database.Binary, "(%s, %s, _binary %s)" if connection.vendor == "mysql" else "(%s, %s, %s)"
     values = [(id, broker, binary(_packed(job))) for id, job in zip(new_ids(len(jobs)), jobs, strict=True)]
     try:
         # Without the model's instances, which cost six times as much as all the rest.
