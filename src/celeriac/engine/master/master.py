@@ -33,6 +33,8 @@ from celeriac.engine.worker.signalpipe import SignalPipe
 logger = logging.getLogger("celeriac.master")
 
 TICK = 0.1
+_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
+"""Made anew for each tick, which for ``epoll`` are as many calls to the system as there are processes."""
 SIGNALS = tuple(
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGCHLD")
@@ -75,7 +77,7 @@ class Master:
 
     def _wait(self) -> None:
         """Hear what there is to hear, for a tick at the longest."""
-        with selectors.DefaultSelector() as selector:
+        with _Selector() as selector:
             selector.register(self.signals, selectors.EVENT_READ, self._hear_signals)
             for generation in self.processes.generations:
                 if not generation.gone:

@@ -50,7 +50,7 @@ def folder_for(place: str) -> Path:
 class SocketWake:
     """Sends and receives wake-ups. Each instance belongs to one thread; sending keeps no state but one socket."""
 
-    poll_every = 0.1 if HAS_SOCKETS else 0.02  # the second is how long a job waits at most where nothing can wake its child
+    poll_every = 0.2 if HAS_SOCKETS else 0.02  # the second is how long a job waits at most where nothing can wake its child
 
     def __init__(self, alias: str, connection: Connection) -> None:
         self._alias = alias
