@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
+import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -43,6 +47,26 @@ class Bench:
     def start(self, **options: Any) -> WorkerProcess:
         """Start a worker and wait until it is ready."""
         return self.crew.start(**options)
+
+    def freeze(self, worker: WorkerProcess, role: str = "") -> None:
+        """Stop a worker, or its process of a role, where it is in no write: on SQLite, who sleeps in one stops everybody."""
+        while True:
+            stopped = worker.freeze_one(role) if role else worker.freeze()
+            if self._is_writable():
+                return
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+
+    def _is_writable(self) -> bool:
+        if self.engine != "sqlite":
+            return True
+        with closing(sqlite3.connect(str(self.settings["NAME"]), timeout=1.0, isolation_level=None)) as database:
+            try:
+                database.execute("begin immediate")
+            except sqlite3.OperationalError:
+                return False
+            database.execute("rollback")
+        return True
 
     # -- enqueueing --------------------------------------------------------------------------------------------------------
 

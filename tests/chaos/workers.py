@@ -92,6 +92,13 @@ class WorkerProcess:
             if all(map(_is_stopped, stopped)) and stopped == self.processes():
                 return stopped
 
+    def freeze_one(self, role: str) -> list[int]:
+        """Stop the newest process of a role. Returns which it is."""
+        pid = self.one(role)
+        os.kill(pid, signal.SIGSTOP)
+        wait_for(lambda: _is_stopped(pid), f"the {role} to be stopped")
+        return [pid]
+
     def kill(self) -> None:
         """Kill every process at once."""
         while self.processes():  # one that was forked while we went through the others

@@ -55,7 +55,7 @@ def test_without_the_token_check_a_settle_of_a_lost_claim_is_accepted(fenced: Be
     bench.start(concurrency=1, sabotage=sabotage)
     # The keeper alone is stopped: the lease runs out while the body goes on and its child settles as if nothing had happened.
     bench.ledger.write("fault", "stop", *lapsed.processes())
-    os.kill(lapsed.one("keeper"), signal.SIGSTOP)
+    bench.freeze(lapsed, "keeper")
     bench.ledger.await_start(job, times=2)
     bench.open_gate("end-1")
     wait_for(bench.ledger.acks, "the answer to the late settle")

@@ -27,7 +27,7 @@ def test_a_frozen_worker_loses_its_job_and_its_late_settle_is_refused(bench: Ben
     job = bench.push("hold", "end")
     first = bench.ledger.await_start(job)
     bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
-    frozen.tell_all(signal.SIGSTOP)
+    bench.freeze(frozen)
     second = bench.ledger.await_start(job, times=2)
     assert second.token.child != first.token.child
     bench.open_gate("end")
@@ -48,7 +48,7 @@ def test_a_frozen_worker_that_comes_back_serves_again(sqlite_bench: Bench) -> No
     bench = sqlite_bench
     frozen = bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
     witness = bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
-    frozen.tell_all(signal.SIGSTOP)
+    bench.freeze(frozen)
     job = bench.push("noop")
     assert bench.ended(job).state is State.SUCCEEDED
     wait_for(lambda: worker_count(bench) == 1, "the frozen worker to be declared dead")
@@ -67,7 +67,7 @@ def worker_count(bench: Bench) -> int:
 def test_a_frozen_solo_worker_that_was_declared_dead_does_not_end_as_if_all_were_well(sqlite_bench: Bench) -> None:
     frozen = sqlite_bench.start(pool="solo", lease=LEASE, renew_every=0.3)
     sqlite_bench.start(concurrency=1, lease=LEASE, renew_every=0.3)
-    frozen.tell_all(signal.SIGSTOP)
+    sqlite_bench.freeze(frozen)
     wait_for(lambda: worker_count(sqlite_bench) == 1, "it to be declared dead")
     frozen.tell_all(signal.SIGCONT)
     assert frozen.wait() != 0
