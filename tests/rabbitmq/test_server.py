@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from celeriac.engine.brokers.memory import MemoryBroker
 from celeriac.engine.brokers.rabbitmq.address import Address
 from celeriac.engine.brokers.rabbitmq.broker import RabbitBroker
 from celeriac.engine.brokers.rabbitmq.conveyor import Conveyor
+from celeriac.engine.brokers.rabbitmq.link import Link
+from celeriac.engine.brokers.rabbitmq.parcels import parcels
 from celeriac.engine.clock import SystemClock
 from celeriac.engine.errors import BrokerUnavailable
 from celeriac.engine.job import Job, State, Token
@@ -122,6 +125,23 @@ def test_a_message_that_the_server_does_not_take_is_an_error(rabbitmq: RabbitSer
     with pytest.raises(BrokerUnavailable, match="a queue is full"):
         for _ in range(50):
             broker.push([a_job()])
+
+
+def test_a_message_for_a_queue_that_is_just_being_declared_is_taken(broker: RabbitBroker) -> None:
+    """The server refuses it for a moment. One in three or so meets that moment, so there are many."""
+    declaring, publishing = Link(broker.address, 60), Link(broker.address, 60)
+    try:
+        for number in range(30):
+            job = a_job(queue=f"new{number}")
+            thread = threading.Thread(target=declaring.declare, args=(broker.address.queue(job.queue),))
+            thread.start()
+            time.sleep(number % 3 * 0.002)
+            publishing.publish(parcels([job], broker.address))
+            thread.join(PATIENCE)
+            assert broker.bring_in([job.queue]) == 1
+    finally:
+        declaring.drop()
+        publishing.drop()
 
 
 def test_a_server_short_of_memory_says_so_instead_of_hanging(rabbitmq: RabbitServer, broker: RabbitBroker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,10 @@ from celeriac.engine.ipc.ready import ready
 
 OUTSTANDING = 500
 """Messages that may be on their way without a confirm."""
+TRIES = 6
+"""How often a message is sent that the server refuses: while a queue is being declared, it has no leader for a moment."""
+PAUSE = 0.05
+"""Seconds before the second try, twice as many before each further one."""
 QUORUM = {"x-queue-type": "quorum"}
 """Replicated where there are several nodes, and on the disk before a confirm."""
 UNLIMITED = {"x-delivery-limit": -1}
@@ -34,7 +39,7 @@ class Link:
         self._blocked = False
         self._sent = 0
         self._unconfirmed: set[int] = set()
-        self._nacked = False
+        self._refused: set[int] = set()
         self._returned: set[str] = set()
         self.used = time.monotonic()
 
@@ -45,15 +50,28 @@ class Link:
         while parcels:
             self._returned.clear()
             for start in range(0, len(parcels), OUTSTANDING):
-                self._publish(parcels[start : start + OUTSTANDING])
+                self._insist(parcels[start : start + OUTSTANDING])
             for queue in self._returned:
                 self.declare(queue)
             parcels = [parcel for parcel in parcels if parcel.queue in self._returned]
         self.used = time.monotonic()
 
-    def _publish(self, parcels: Sequence[Parcel]) -> None:
+    def _insist(self, parcels: Sequence[Parcel]) -> None:
+        """Send parcels, and those again that were refused. Raises ``Refused``."""
+        for attempt in range(TRIES):
+            if attempt:
+                time.sleep(random.uniform(0.5, 1.0) * PAUSE * 2 ** (attempt - 1))
+            parcels = self._publish(parcels)
+            if not parcels:
+                return
+        raise Refused
+
+    def _publish(self, parcels: Sequence[Parcel]) -> list[Parcel]:
+        """Send parcels and wait for the answers. Returns those that the server did not take."""
         if self._channel is None:
             self._channel = self._confirming_channel()
+        first = self._sent + 1
+        self._refused.clear()
         for parcel in parcels:
             self._sent += 1
             self._unconfirmed.add(self._sent)
@@ -63,8 +81,7 @@ class Link:
             if self._blocked:
                 raise Blocked
             self._connection.drain_events(timeout=PATIENCE)
-        if self._nacked:
-            raise Refused
+        return [parcel for number, parcel in enumerate(parcels, first) if number in self._refused]
 
     def _confirming_channel(self) -> Any:
         channel = self._connection.channel()
@@ -81,7 +98,7 @@ class Link:
             self._unconfirmed.discard(tag)
 
     def _refuse(self, tag: int, multiple: bool) -> None:
-        self._nacked = True
+        self._refused |= {number for number in self._unconfirmed if number <= tag} if multiple else {tag}
         self._confirm(tag, multiple)
 
     def _return(self, error: Exception, exchange: str, queue: str, message: Any) -> None:
