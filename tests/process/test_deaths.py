@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -17,16 +18,23 @@ from tests.chaos.ledger import wait_for
 pytestmark = pytest.mark.process
 
 
-def test_the_job_of_a_killed_child_runs_again_long_before_the_lease_is_over_and_is_charged(every_bench: Bench) -> None:
+def test_the_job_of_a_killed_child_runs_again_within_a_second_and_is_charged(every_bench: Bench) -> None:
     every_bench.start(concurrency=1, lease=600.0)
-    job = every_bench.push("hold", "end")
-    first = every_bench.ledger.await_start(job)
+    assert min(seconds_after_a_kill(every_bench, f"end-{nth}") for nth in range(3)) < 1.0  # a busy machine may be late once
+
+
+def seconds_after_a_kill(bench: Bench, gate: str) -> float:
+    """Kill the child that runs a job; return how long it took until the job ran in another, where it succeeds."""
+    job = bench.push("hold", gate)
+    first = bench.ledger.await_start(job)
     os.kill(first.pid, signal.SIGKILL)
-    second = every_bench.ledger.await_start(job, times=2)
+    killed = time.monotonic()
+    second = bench.ledger.await_start(job, times=2)
     assert second.token.child != first.token.child
-    assert every_bench.record(job).charges == 1
-    every_bench.open_gate("end")
-    assert every_bench.ended(job).state is State.SUCCEEDED
+    assert bench.record(job).charges == 1
+    bench.open_gate(gate)
+    assert bench.ended(job).state is State.SUCCEEDED
+    return second.at - killed
 
 
 def test_the_neighbours_of_a_killed_job_are_not_charged(bench: Bench) -> None:

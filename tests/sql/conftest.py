@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from celeriac import Celery
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from tests.conformance.conftest import empty, mariadb, mariadb_alias, opened, postgres, postgres_alias, sqlite_alias
 
@@ -38,3 +39,13 @@ def others(alias: str) -> Iterator[SQLBroker]:
     broker = opened(alias)
     yield broker
     broker.close()
+
+
+@pytest.fixture
+def app() -> Iterator[Celery]:
+    """An app with one task, for what fills the table of periodic tasks."""
+    app = Celery("shop", broker="memory://", set_as_current=False)
+    app.conf.update(timezone="UTC")
+    app.task(name="count")(lambda *args, **kwargs: None)
+    yield app
+    app.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -22,15 +22,6 @@ from celeriac.engine.job import Job, State
 from celeriac.models import PeriodicTask
 from celeriac.testing.conformance.scenario import a_child, an_outcome
 from tests.conformance.conftest import opened
-
-
-@pytest.fixture
-def app() -> Iterator[Celery]:
-    app = Celery("shop", broker="memory://", set_as_current=False)
-    app.conf.update(timezone="UTC")
-    app.task(name="count")(lambda *args, **kwargs: None)
-    yield app
-    app.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,15 +32,6 @@ class Counting(Planning):
     def understood(self, entry: Entry, now: float, is_live: IsLive) -> Step:
         self.asked.append((entry.name, now))
         return super().understood(entry, now, is_live)
-
-
-@pytest.fixture
-def app() -> Iterator[Celery]:
-    app = Celery("shop", broker="memory://", set_as_current=False)
-    app.conf.update(timezone="UTC")
-    app.task(name="count")(lambda *args, **kwargs: None)
-    yield app
-    app.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,12 +20,9 @@ SOON = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def app() -> Iterator[Celery]:
-    app = Celery("shop", broker="memory://", set_as_current=False)
+def app(app: Celery) -> Celery:
     app.conf.update(timezone="Europe/Berlin")
-    app.task(name="count")(lambda *args, **kwargs: None)
-    yield app
-    app.close()
+    return app
 
 
 @pytest.fixture
