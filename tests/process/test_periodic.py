@@ -115,9 +115,9 @@ def test_a_change_of_the_table_takes_effect_within_a_second(site: Project) -> No
         name="once", kind="clocked", fields={"clocked_time": datetime.fromtimestamp(made + 2.5, UTC).isoformat()},
         task="shop.tasks.note", one_off=True,
     )  # fmt: skip
-    often = rows().create(name="often", kind="interval", fields={"every": 0.2}, task="shop.tasks.note")
-    until(lambda: ticks(site, "often"), worker)
-    assert ticks(site, "often")[0] - made < 10.0, "planned by the next look, a second later at most"
+    first = min(seconds_to_the_first_tick(site, worker, name) for name in ("one", "two", "often"))
+    assert first < 1.0 + 0.2 + 0.5, "planned by the next look; a busy machine may be late once"
+    often = rows().get(name="often")
     often.enabled = False
     often.save()
     fired = sum(job.schedule == "often" for job in jobs())
@@ -127,6 +127,14 @@ def test_a_change_of_the_table_takes_effect_within_a_second(site: Project) -> No
     assert (once.enabled, once.total_run_count) == (False, 1)
     assert sum(job.schedule == "often" for job in jobs()) <= fired + 1, "one may have been on its way"
     assert worker.stop() == 0
+
+
+def seconds_to_the_first_tick(site: Project, worker: Started, name: str) -> float:
+    """Make an entry that ticks five times a second; return how long it took until its first tick."""
+    made = time.time()
+    rows().create(name=name, kind="interval", fields={"every": 0.2}, task="shop.tasks.note")
+    until(lambda: ticks(site, name), worker)
+    return ticks(site, name)[0] - made
 
 
 def test_an_entry_that_left_the_code_is_retired_and_comes_back_with_it(site: Project) -> None:
