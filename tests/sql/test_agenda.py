@@ -142,7 +142,7 @@ def test_a_row_that_was_changed_after_it_was_read_is_not_fired(alias: str, app: 
     class Changed(SQLAgenda):
         def _due(self, now: float, limit: int) -> Any:
             found = super()._due(now, limit)
-            self._broker.connection.run("update celeriac_periodic set next_run = %s", (self._time(now + 60),))
+            self._broker.connection.run("update celeriac_periodic set next_run = %s", (self._broker.dialect.time(now + 60),))
             return found
 
     Changed(others, Planning(app)).fire(10)

@@ -10,7 +10,7 @@ import msgspec
 from celeriac.engine.job import Job
 
 
-class Entry(msgspec.Struct, kw_only=True):
+class Entry(msgspec.Struct, gc=False):
     """A row of the table of periodic tasks, as it was read. What is JSON may still be text, and need not be readable."""
 
     id: int
@@ -42,7 +42,7 @@ class Entry(msgspec.Struct, kw_only=True):
     """The ids of its last jobs, the latest last. May still be text, too."""
 
 
-class Step(msgspec.Struct, kw_only=True):
+class Step(msgspec.Struct, kw_only=True, gc=False):
     """What becomes of an entry: the jobs of its ticks, and what its row says from now on."""
 
     entry: int

@@ -19,6 +19,13 @@ from celeriac.testing.conformance.scenario import (
     state_of,
 )
 
+FIELDS: dict[str, Any] = {
+    "root": "root-id", "parent": "parent-id", "group": "group-id", "position": 4, "unique_key": "one", "priority": 3,
+    "concurrency_key": "few", "fairness_key": "tenant-7", "headers": {"a": [1, "ü", None]}, "schedule": "nightly",
+    "metadata": {"who": {"id": 1.5}}, "progress": {"done": 0}, "nominal": 1_767_225_600.123456,
+}  # fmt: skip
+"""Of a job, as it is pushed."""
+
 
 class RecordSuite:
     """One job, remembered."""
@@ -30,17 +37,21 @@ class RecordSuite:
         assert broker.wait("no-such-id", 0) is None
 
     def test_a_record_keeps_every_field_it_was_pushed_with(self, broker: Engine) -> None:
-        fields: dict[str, Any] = {
-            "root": "root-id", "parent": "parent-id", "group": "group-id", "position": 4, "unique_key": "one", "priority": 3,
-            "concurrency_key": "few", "fairness_key": "tenant-7", "headers": {"a": [1, "ü", None]}, "schedule": "nightly",
-            "metadata": {"who": {"id": 1.5}}, "progress": {"done": 0},
-        }  # fmt: skip
-        job = a_job(**fields)
+        job = a_job(**FIELDS)
         broker.push([job])
         record = known(broker, job.id)
-        assert {name: getattr(record, name) for name in fields} == fields
+        assert {name: getattr(record, name) for name in FIELDS} == FIELDS
         assert record.state is State.WAITING
         assert (record.attempts, record.charges, record.result, record.finished) == (0, 0, None, None)
+
+    def test_jobs_of_one_push_keep_each_its_own_fields(self, broker: Engine) -> None:
+        jobs = [a_job(**{name: value}) for name, value in FIELDS.items()]
+        broker.push([*jobs, plain := a_job(), another := a_job(task="another")])
+        records = [known(broker, job.id) for job in (*jobs, plain, another)]
+        nothing = {name: getattr(a_job(), name) for name in FIELDS}
+        expected = [*({**nothing, name: value} for name, value in FIELDS.items()), nothing, nothing]
+        assert [{name: getattr(record, name) for name in FIELDS} for record in records] == expected
+        assert records[-1].task == "another"
 
     def test_a_job_that_ran_without_being_enqueued_can_be_remembered(self, broker: Engine) -> None:
         job = a_job(parent="parent-id", headers={"a": 1}, position=2, priority=3)

@@ -38,6 +38,7 @@ LONGEST = 0.8
 """Seconds for that: meanwhile nobody looks for what was changed, and a change is to take effect within a second."""
 
 _NEXT_RUN = Entry.__struct_fields__.index("next_run")
+_TIMES = [Entry.__struct_fields__.index(name) for name in TIMES]
 
 
 class _Overtaken(Exception):
@@ -142,10 +143,9 @@ class SQLAgenda:
     def _advance(self, found: Rows, steps: Sequence[Step]) -> list[Job]:
         """Advance the rows, which must be as they were read, and push the jobs."""
         connection, dialect = self._broker.connection, self._broker.dialect
-        planned = [self._values(step) for row, step in zip(found, steps, strict=True) if row[_NEXT_RUN] is None]
-        due = [
-            (*self._values(step), row[_NEXT_RUN]) for row, step in zip(found, steps, strict=True) if row[_NEXT_RUN] is not None
-        ]
+        pairs = [(row[_NEXT_RUN], step) for row, step in zip(found, steps, strict=True)]
+        planned = [dialect.planned(_values(step)) for was, step in pairs if was is None]
+        due = [(*_values(step), was) for was, step in pairs if was is not None]
         if planned and connection.run_many(dialect.sql["plan"], planned) != len(planned):
             raise _Overtaken
         if due and dialect.advance(connection, due) != len(due):
@@ -164,32 +164,32 @@ class SQLAgenda:
         if misdated:
             self._broker.connection.run_many(self._broker.dialect.sql["undated"], misdated)
 
-    def _values(self, step: Step) -> tuple[Any, ...]:
-        time = self._time
-        last = step.jobs[-1] if step.jobs else None
-        return (
-            time(step.next_run), time(step.held), step.enabled, rows.clean(step.problem), last and time(last.nominal),
-            last and last.id, len(step.jobs), rows.json_text(step.recent), step.entry,
-        )  # fmt: skip
-
-    def _time(self, value: float | None) -> Any:
-        # A hair more, since some drivers' text cuts the last digit: 0.1 is a little less than a tenth.
-        return None if value is None else self._broker.dialect.time(value + 2e-7)
-
     def _is_live(self, id: str) -> bool:
         broker = self._broker
         job = store.get(broker.connection, broker.dialect, id) if self._elsewhere is None else self._elsewhere.get(id)
         return job is not None and job.state in LIVE
 
 
+def _values(step: Step) -> tuple[Any, ...]:
+    """Return the parameters of ``plan``, with times in seconds."""
+    last = step.jobs[-1] if step.jobs else None
+    return (
+        step.next_run, step.held, step.enabled, rows.clean(step.problem), last and last.nominal, last and last.id,
+        len(step.jobs), rows.json_text(step.recent), step.entry,
+    )  # fmt: skip
+
+
 def _entry(row: Sequence[Any]) -> Entry:
-    values = dict(zip(Entry.__struct_fields__, row, strict=True))
-    values |= {name: _seconds(values[name]) for name in TIMES}
-    return Entry(**values)
+    values = list(row)
+    for place in _TIMES:
+        values[place] = _seconds(values[place])
+    return Entry(*values)
 
 
 def _seconds(value: Any) -> float | str | None:
     """Return a time; a text that is none stays one, so that it stops its own row only."""
+    if value is None or type(value) is float:
+        return value
     try:
         return rows.seconds(value)
     except ValueError:

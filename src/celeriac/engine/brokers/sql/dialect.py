@@ -70,8 +70,16 @@ class Dialect:
         raise NotImplementedError
 
     def advance(self, connection: Connection, entries: Sequence[Sequence[Any]]) -> int:
-        """Advance periodic tasks that were due: parameters of the statement ``advance``. Returns how many were as they were."""
-        return connection.run_many(self.sql["advance"], entries)
+        """Advance periodic tasks that were due. Returns how many were as they were.
+
+        Each is a row of the parameters of ``advance``, with times in seconds but for the last, which is as it was read.
+        """
+        return connection.run_many(self.sql["advance"], [(*self.planned(entry[:-1]), entry[-1]) for entry in entries])
+
+    def planned(self, entry: Sequence[Any]) -> Sequence[Any]:
+        """Return the parameters of ``plan`` with times as the driver wants them."""
+        next_run, held, enabled, problem, last_run, *rest = entry
+        return self.time(next_run), self.time(held), enabled, problem, self.time(last_run), *rest
 
     # -- operations that are alike everywhere ------------------------------------------------------------------------------
 

@@ -88,7 +88,7 @@ class MySQL(TextValues, Dialect):
         "ago": "utc_timestamp(6) - interval %s second",
         "true": "1", "false": "0", "json": "%s", "text": "%s", "blob": "%s",
         "for_update": "for update", "skip_locked": "for update skip locked", "lock_live": "for update skip locked",
-        "unparsed": "",
+        "reading": "", "read": "",
         "until_min_due_at": "timestampdiff(microsecond, utc_timestamp(6), min(due_at)) / 1e6", "parked_by": "{column} = %s",
         "among": "in %s", "among_texts": "in %s", "insert_new": "insert ignore into", "unless_known": "",
         "most_urgent": "urgency",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -47,13 +48,14 @@ END = """with gone as (
         attempts = j.attempts + gone.counts, charges = gone.charges
     from gone where j.number = gone.job returning j.number, gone.child, gone.delivery"""
 
-ADVANCE = """update celeriac_periodic p set next_run = u.next_run, held = u.held, enabled = u.enabled, problem = u.problem,
-        last_run = coalesce(u.last_run, p.last_run), last_job = coalesce(u.last_job, p.last_job),
-        total_run_count = p.total_run_count + u.runs, recent = coalesce(u.recent, p.recent)
-    from unnest(%s::timestamptz[], %s::timestamptz[], %s::bool[], %s::text[], %s::timestamptz[], %s::text[], %s::int[],
-        %s::jsonb[], %s::bigint[], %s::timestamptz[])
+ADVANCE = """update celeriac_periodic p set next_run = to_timestamp(u.next_run), held = to_timestamp(u.held),
+        enabled = u.enabled, problem = u.problem, last_run = coalesce(to_timestamp(u.last_run), p.last_run),
+        last_job = coalesce(u.last_job, p.last_job), total_run_count = p.total_run_count + u.runs,
+        recent = coalesce(u.recent, p.recent)
+    from unnest(%s::float8[], %s::float8[], %s::bool[], %s::text[], %s::float8[], %s::text[], %s::int[], %s::jsonb[],
+        %s::bigint[], %s::float8[])
         as u(next_run, held, enabled, problem, last_run, last_job, runs, recent, id, was)
-    where p.id = u.id and p.next_run = u.was"""
+    where p.id = u.id and p.next_run = to_timestamp(u.was)"""
 
 _TYPES = {
     "id": "text", "task": "text", "queue": "text", "payload": "bytea", "priority": "smallint", "state": "text",
@@ -76,26 +78,23 @@ def _push_one(columns: Sequence[str]) -> str:
     return _push(columns, f"values ({values}, clock_timestamp())")
 
 
-def _push_many(columns: Sequence[str], shared: Sequence[str] = ()) -> str:
+@lru_cache(maxsize=100)
+def _push_many(shared: Sequence[str], own: Sequence[str]) -> str:
     """Return the statement that inserts many: first come the values that all of them share, then an array for each column."""
-    own = [column for column in columns if column not in shared]
+    values = [f"%s::{_TYPES[column]}" for column in shared]
+    values += [f'to_timestamp("{column}")' if column in rows.TIMES else f'"{column}"' for column in own]
+    arrays = ", ".join(f"%s::{'float8' if column in rows.TIMES else _TYPES[column]}[]" for column in own)
     names = ", ".join(f'"{column}"' for column in own)
-    arrays = ", ".join(f"%s::{_TYPES[column]}[]" for column in own)
-    values = ", ".join(f"%s::{_TYPES[column]}" if column in shared else f'"{column}"' for column in columns)
-    return _push(
-        columns, f"select {values}, clock_timestamp() from unnest({arrays}) with ordinality as u({names}, place) order by place"
-    )
+    table = f"unnest({arrays}) with ordinality as u({names}, place)"
+    return _push((*shared, *own), f"select {', '.join(values)}, clock_timestamp() from {table} order by place")
 
 
 _ALL = (*rows.PLAIN_COLUMNS, *rows.OPTIONAL_COLUMNS)
-_SHARED = ("task", "queue", "priority", "state")
-_OWN = [column for column in rows.PLAIN_COLUMNS if column not in _SHARED]
-_shared: Callable[[Job], tuple[Any, ...]] = attrgetter(*_SHARED)
+_ALIKE = ("task", "queue", "priority", "state")
+"""What is the same in all jobs of one call of ``bulk``: arrays of it cost the server a fifth of the insert."""
+_alike: Callable[[Job], tuple[Any, ...]] = attrgetter(*_ALIKE)
 
 PUSH = {plain: _push_one(rows.PLAIN_COLUMNS if plain else _ALL) for plain in (True, False)}
-PUSH_MANY = {plain: _push_many(rows.PLAIN_COLUMNS if plain else _ALL) for plain in (True, False)}
-PUSH_ALIKE = _push_many(rows.PLAIN_COLUMNS, _SHARED)
-"""For the jobs of one call of ``bulk``: arrays of what is the same in each cost the server a fifth of the insert."""
 
 
 class Postgres(Dialect):
@@ -107,7 +106,7 @@ class Postgres(Dialect):
         "now": "clock_timestamp()", "moment": "statement_timestamp()", "ahead": "clock_timestamp() + make_interval(secs => %s)",
         "ago": "clock_timestamp() - make_interval(secs => %s)", "true": "true", "false": "false", "json": "%s::jsonb",
         "text": "%s::text", "blob": "%s::bytea", "for_update": "for update", "skip_locked": "for update skip locked",
-        "unparsed": "",
+        "reading": "date_part('epoch', ", "read": ")",  # the driver takes 5 us for a time with a zone, Django's part with it
         "until_min_run_at": "extract(epoch from min(run_at) - clock_timestamp())::float8", "parked_by": "{column} = %s",
         "lock_live": "for update of l skip locked", "among": "= any(%s::bigint[])", "among_texts": "= any(%s::text[])",
         "insert_new": "insert into", "unless_known": "on conflict do nothing", "most_urgent": "priority desc",
@@ -172,20 +171,18 @@ class Postgres(Dialect):
         values = [getattr(job, column) for job in jobs]
         if column == "payload":
             return arrays.blobs(values)
-        if column in ("priority", "position", "attempts"):
+        if column in ("priority", "position", "attempts") or column in rows.TIMES:
             return arrays.numbers(values)
-        if column in rows.TIMES:
-            return arrays.times(map(self.time, values))
         return arrays.texts([rows.json_text(value) if column in rows.JSONS else value for value in values])
 
     def advance(self, connection: Connection, entries: Sequence[Sequence[Any]]) -> int:
         next_run, held, enabled, problem, last_run, last_job, runs, recent, ids, was = map(list, zip(*entries, strict=True))
-        times, texts, numbers = arrays.times, arrays.texts, arrays.numbers
+        texts, numbers = arrays.texts, arrays.numbers
         return connection.run(
             self.sql["advance"],
             (
-                times(next_run), times(held), enabled, texts(problem), times(last_run), texts(last_job), numbers(runs),
-                texts(recent), numbers(ids), times(was),
+                numbers(next_run), numbers(held), enabled, texts(problem), numbers(last_run), texts(last_job), numbers(runs),
+                texts(recent), numbers(ids), numbers(was),
             ),
         )  # fmt: skip
 
@@ -200,11 +197,13 @@ class Postgres(Dialect):
                 self._push_many(connection, jobs[start : start + 5000], plain)
 
     def _push_many(self, connection: Connection, jobs: Sequence[Job], plain: bool) -> None:
-        if plain and len(shared := set(map(_shared, jobs))) == 1:
-            connection.run(PUSH_ALIKE, [*shared.pop(), *(self._array(column, jobs) for column in _OWN)])
-        else:
-            columns = rows.PLAIN_COLUMNS if plain else _ALL
-            connection.run(PUSH_MANY[plain], [self._array(column, jobs) for column in columns])
+        used = rows.PLAIN_COLUMNS if plain else (*rows.PLAIN_COLUMNS, *rows.used_columns(jobs))
+        values = set(map(_alike, jobs))
+        shared = _ALIKE if len(values) == 1 else ()
+        own = tuple(column for column in used if column not in shared)
+        connection.run(
+            _push_many(shared, own), [*(values.pop() if shared else ()), *(self._array(column, jobs) for column in own)]
+        )
 
     def claim(self, connection: Connection, queue: str, limit: int, child: str) -> Rows | None:
         taken = connection.fetch(self._claim, (child, queue, queue, limit, child))

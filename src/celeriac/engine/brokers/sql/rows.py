@@ -51,6 +51,12 @@ def is_plain(job: Job) -> bool:
     return bool(_optional(job) == _EMPTY)
 
 
+def used_columns(jobs: Sequence[Job]) -> tuple[str, ...]:
+    """Return the optional columns that are not empty in each of the jobs."""
+    columns = zip(OPTIONAL_COLUMNS, _EMPTY, zip(*map(_optional, jobs), strict=True), strict=True)
+    return tuple(name for name, empty, values in columns if values.count(empty) < len(values))
+
+
 def clean(text: str) -> str:
     """Return text that every database can store: no NUL, no lone surrogates."""
     if "\x00" in text:

@@ -66,7 +66,8 @@ class SQLite(TextValues, Dialect):
     fragments = {  # noqa: RUF012 - read only, as declared in Dialect
         "now": NOW, "moment": NOW, "ahead": AHEAD, "ago": AGO, "true": "1", "false": "0", "json": "%s", "text": "%s",
         "blob": "%s", "for_update": "", "skip_locked": "",
-        "unparsed": "|| ''",  # a time as its text: Django's reader refuses the whole answer for one that is none
+        # A time of a periodic task as its text: Django's reader refuses the whole answer for one that is none.
+        "reading": "", "read": " || ''",
         "until_min_run_at": "(julianday(min(run_at)) - julianday('now')) * 86400.0",
         "parked_by": "{column} = %s", "lock_live": "", "among": "in (select value from json_each(%s))",
         "among_texts": "in (select value from json_each(%s))",

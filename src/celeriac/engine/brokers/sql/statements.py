@@ -8,7 +8,7 @@ from celeriac.engine.entry import Entry
 RECORD = ", ".join(f"j.{column.strip()}" for column in rows.RECORD_COLUMNS.split(","))
 TIMES = frozenset({"start", "end", "next_run", "held", "last_run"})
 """Columns of a periodic task."""
-ENTRY = ", ".join(f'"{column}"{" {unparsed}" if column in TIMES else ""}' for column in Entry.__struct_fields__)
+ENTRY = ", ".join(f'{{reading}}"{column}"{{read}}' if column in TIMES else f'"{column}"' for column in Entry.__struct_fields__)
 ADVANCE = """update celeriac_periodic set next_run = %s, held = %s, enabled = %s, problem = %s,
     last_run = coalesce(%s, last_run), last_job = coalesce({text}, last_job), total_run_count = total_run_count + %s,
     recent = coalesce({json}, recent) where id = %s"""
@@ -179,7 +179,7 @@ STATEMENTS = {
     "prune_turns": """delete from celeriac_turn where due < {ago}
         and not exists (select 1 from celeriac_live where job = celeriac_turn.job)""",
     # -- periodic tasks ----------------------------------------------------------------------------------------------------
-    "agenda": """select (select next_run {unparsed} from celeriac_periodic where enabled = {true} and next_run is not null
+    "agenda": """select (select {reading}next_run{read} from celeriac_periodic where enabled = {true} and next_run is not null
             order by next_run limit 1),
         exists (select 1 from celeriac_periodic where enabled = {true} and next_run is null), {now}""",
     "unplanned": f"""select {ENTRY} from celeriac_periodic where enabled = {{true}} and next_run is null
