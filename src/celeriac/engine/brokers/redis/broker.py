@@ -31,7 +31,7 @@ from celeriac.engine.brokers.endings import judged, lost, poisonous, unwanted
 from celeriac.engine.brokers.redis import store
 from celeriac.engine.brokers.redis.address import Address, hidden
 from celeriac.engine.brokers.redis.connection import connect
-from celeriac.engine.brokers.redis.encoding import claimed_jobs, failure_text, judgement, pushed, settled, to_json
+from celeriac.engine.brokers.redis.encoding import claimed_jobs, failure_text, judgement, packed, pushed, settled, to_json
 from celeriac.engine.brokers.redis.leader import RedisLeader
 from celeriac.engine.brokers.redis.notifier import RedisNotifier
 from celeriac.engine.brokers.redis.outages import typed_errors
@@ -137,6 +137,10 @@ class RedisBroker:
 
     def push(self, jobs: Sequence[Job]) -> None:
         """Accept jobs; one whose id exists is left as it is."""
+        if len(jobs) == 1 and jobs[0].state is State.WAITING and not jobs[0].attempts:
+            job = jobs[0]
+            self.call("pushone", job.id, job.queue, job.priority, packed(job))
+            return
         for start in range(0, len(jobs), PART):
             self.call("push", *pushed(jobs[start : start + PART]))
 

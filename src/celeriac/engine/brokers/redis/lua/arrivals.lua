@@ -6,6 +6,9 @@ local function disarm(child)
   call('HDEL', P .. 'armed', child)
 end
 
+-- A job is kept as an array in msgpack: when it was pushed, priority, record.
+local function kept_from(time, priority) return '\147' .. cmsgpack.pack(time) .. cmsgpack.pack(priority) end
+
 -- Higher priorities first, then by arrival: exact in a double, since 201 * 2^44 is less than 2^53.
 local function urgency(priority, number) return whole((100 - priority) * 17592186044416 + number) end
 

@@ -9,9 +9,6 @@ local function write_values()
   values = {}
 end
 
--- A job is kept as an array in msgpack: when it was pushed, priority, record.
-local function kept_from(time, priority) return '\147' .. cmsgpack.pack(time) .. cmsgpack.pack(priority) end
-
 -- Jobs as the client packs them: lists of their ids, queues, priorities, states, times to run at and lengths of records, and
 -- how often the few were tried that were elsewhere; or nothing at all; then the records. A known id is left as it is. Nothing
 -- is written yet: a script that fails has pushed nothing.
