@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from celeriac.engine.attempt.runner import AttemptRunner
+from celeriac.engine.clock import SystemClock
 from celeriac.engine.errors import BrokerUnavailable, ChildIsDead, LeaseLost, TaskCancelled, TaskOverdue
 from celeriac.engine.faults import fault_point
 from celeriac.engine.ipc.channel import Channel, ChannelClosed
@@ -30,6 +31,7 @@ from celeriac.engine.worker.executors.loop import LoopExecutor
 from celeriac.engine.worker.executors.threads import ThreadExecutor
 from celeriac.engine.worker.fetcher import Fetcher
 from celeriac.engine.worker.flusher import Flusher
+from celeriac.engine.worker.gathering import Gathering
 from celeriac.engine.worker.holdings import Holdings
 from celeriac.engine.worker.limits import HAS_ALARM, MainThreadLimits, ThreadGuard, ThreadLimits
 from celeriac.engine.worker.pacer import Pacer
@@ -58,6 +60,7 @@ class Child:
         self.flusher = Flusher(project.connect(), self.completer)
         fetcher = Fetcher()
         self.holdings = Holdings(self.broker, id, self.completer, fetcher)
+        self.gathering = Gathering(SystemClock())
         self.pacer = Pacer(project.registry, self.broker)
         self.publication = Publication(slot, self._late)
         self.room = Room(self.options, fetcher, self.holdings, self.publication)
@@ -108,6 +111,8 @@ class Child:
 
     def _turn(self) -> None:
         """One turn: settle what is done, claim for what is free, run it or sleep."""
+        if (left := self.gathering.left()) > 0:
+            self.sleeper.pause(left)
         if self.holdings.returned or not self._exchanges:
             self._settle()
         self.holdings.give_back()
@@ -115,7 +120,9 @@ class Child:
         room = 0 if self._closing() else self.room.measure()
         if room <= 0:
             self._settle()
+        self.gathering.begin()
         jobs = self._claim(room) if room > 0 else ()
+        self.gathering.claimed(jobs, room)
         if jobs:
             self._dispatch(jobs)
         elif not self._is_busy():

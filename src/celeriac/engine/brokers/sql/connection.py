@@ -68,9 +68,10 @@ class _OpenCursor(NamedTuple):
 class CallerConnection:
     """The Django connection of the calling thread: what is written here commits and rolls back with the caller's work."""
 
-    def __init__(self, alias: str, native: Callable[[str], str]) -> None:
+    def __init__(self, alias: str, native: Callable[[str], str], cursor: Callable[[Any], Any]) -> None:
         self.alias = alias
         self._native = cache(native)
+        self._cursor = cursor
         self._here = threading.local()
 
     @property
@@ -91,7 +92,7 @@ class CallerConnection:
         django.ensure_connection()
         django.validate_no_broken_transaction()
         with django.wrap_database_errors:
-            return _OpenCursor(django.connection.cursor(), self._native, django.wrap_database_errors)
+            return _OpenCursor(self._cursor(django.connection), self._native, django.wrap_database_errors)
 
     def _execute(self, sql: str, params: Sequence[Any], many: bool = False) -> Any:
         """Run a statement on the cursor of our short transaction, where there is one, or on one of its own."""

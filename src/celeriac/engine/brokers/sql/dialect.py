@@ -36,6 +36,11 @@ class Dialect:
         raise NotImplementedError
 
     @staticmethod
+    def cursor(raw: Any) -> Any:
+        """Return a cursor on the raw connection of Django's, for a caller's statements."""
+        return raw.cursor()
+
+    @staticmethod
     def native(sql: str) -> str:
         """Return a statement with the driver's own placeholders in place of ``%s``."""
         return sql

@@ -22,10 +22,9 @@ WAITERS = "celeriac_waiters"
 ARM = "insert into celeriac_idle (child, queues) values (%s, %s) on conflict (child) do nothing returning id"
 DISARM = "delete from celeriac_idle where child = %s"
 # A queue's name is sought as JSON writes it, between its quotes, so that no name is found inside another one.
-WAKE = """with idle as (
-        select id from celeriac_idle where (strpos(queues, %s) > 0 or %s) limit %s for update skip locked),
-    woken as (delete from celeriac_idle i using idle where i.id = idle.id returning i.child, i.id)
-    select pg_notify('celeriac_' || replace(child, '-', ''), id::text) from woken"""
+WAKE = """delete from celeriac_idle where id = any(array(
+        select id from celeriac_idle where strpos(queues, %s) > 0 or %s limit %s for update skip locked))
+    returning pg_notify('celeriac_' || replace(child, '-', ''), id::text)"""
 
 
 class ListenWake:

@@ -148,6 +148,14 @@ class Postgres(Dialect):
         }
 
     @staticmethod
+    def cursor(raw: psycopg.Connection[Any]) -> Any:
+        """Return a cursor that prepares what comes again, where the project allows that: behind some poolers it fails.
+
+        Django's own binds on the client's side, so that no two statements are the same.
+        """
+        return raw.cursor() if getattr(raw, "prepare_threshold", None) is None else psycopg.Cursor(raw)
+
+    @staticmethod
     def _prepare(raw: psycopg.Connection[Any]) -> Any:
         raw.prepare_threshold = 1
         bound_waits(raw, 2 * PATIENCE + 1)  # a little longer than the server's own timeout of a statement

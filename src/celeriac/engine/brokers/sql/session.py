@@ -65,7 +65,9 @@ class Session:
         self.alias = alias
         self.private = private
         self.dialect = dialect_for(alias)
-        self.connection: Connection = self.dialect.connect() if private else CallerConnection(alias, self.dialect.native)
+        self.connection: Connection = (
+            self.dialect.connect() if private else CallerConnection(alias, self.dialect.native, self.dialect.cursor)
+        )
         self.wake: Wake = wake_for(self.dialect, self.connection)
 
     def open(self) -> None:
