@@ -79,13 +79,12 @@ class CallerConnection:
         """Django's connection of this thread."""
         return connections[self.alias]
 
-    def _open_cursor(self) -> _OpenCursor:
+    def _open_cursor(self, django: BaseDatabaseWrapper) -> _OpenCursor:
         """Return a cursor on Django's connection: Django's own only where somebody looks at its statements.
 
         That costs more than the statement (about 15 us each, and an enqueue has four): it serves where a wrapper is
         installed (debug toolbars, tests that count or forbid queries), where queries are logged, and before the first query.
         """
-        django = self.django
         if django.connection is None or django.execute_wrappers or django.queries_logged:
             return _OpenCursor(django.cursor(), str, django.wrap_database_errors)
         django.close_if_health_check_failed()
@@ -97,14 +96,14 @@ class CallerConnection:
     def _execute(self, sql: str, params: Sequence[Any], many: bool = False) -> Any:
         """Run a statement on the cursor of our short transaction, where there is one, or on one of its own."""
         short: _OpenCursor | None = getattr(self._here, "short", None)
-        cursor, native, errors = short or self._open_cursor()
+        cursor, native, errors = short or self._open_cursor(self.django)
         with errors:
             (cursor.executemany if many else cursor.execute)(native(sql), params)
         return cursor
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> Rows:
         short: _OpenCursor | None = getattr(self._here, "short", None)
-        cursor, native, errors = short or self._open_cursor()
+        cursor, native, errors = short or self._open_cursor(self.django)
         with errors:
             cursor.execute(native(sql), params)
             rows: Rows = cursor.fetchall()
@@ -131,17 +130,16 @@ class CallerConnection:
         if django.in_atomic_block or not django.get_autocommit() or hasattr(self._here, "short"):
             return nullcontext()
         if django.vendor in _BEGIN:
-            return self._short()
+            return self._short(django)
         own: AbstractContextManager[None] = transaction.atomic(using=self.alias)
         return own
 
     @contextmanager
-    def _short(self) -> Iterator[None]:
+    def _short(self, django: BaseDatabaseWrapper) -> Iterator[None]:
         """One transaction of ours alone, in the server's own words: Django would switch autocommit off and on, a trip each."""
-        django = self.django
         if django.vendor == "mysql" and getattr(django, "isolation_level", None) != "read committed":
             self._execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", ())  # of the next transaction, not of the project's
-        cursor, native, errors = short = self._open_cursor()
+        cursor, native, errors = short = self._open_cursor(django)
         with errors:
             cursor.execute(native(_BEGIN[django.vendor]))
         self._here.short = short
