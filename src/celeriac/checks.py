@@ -13,6 +13,8 @@ from django.core.checks import CheckMessage, Error, Info, Warning, register  # n
 from django.db import connections
 from django.utils.module_loading import import_string
 
+from celeriac.beat.checking import unknown_task
+from celeriac.beat.declaring import declared
 from celeriac.compat.companions import REPLACEMENTS
 from celeriac.conf import Reading
 from celeriac.current import current_app
@@ -191,6 +193,24 @@ def _is_one_of(caches: Collection[str], backend: Any) -> bool:
     return any(f"{base.__module__}.{base.__qualname__}" in caches for base in getattr(kind, "__mro__", ()))
 
 
+def check_schedules(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The periodic tasks that the code declares can be understood, and name tasks that there are. Nothing is written."""
+    app = current_app()
+    if app.conf.read().errors:
+        return []
+    hint = _("Correct it where it is declared, or silence this check.")
+    try:
+        entries = declared(app)
+    except ValueError as error:  # the name of one
+        return [Warning(str(error), hint=hint, id="celeriac.W004")]
+    text = _("The periodic task {name!r} does not run: {problem}")
+    return [
+        Warning(text.format(name=name, problem=problem), hint=hint, id="celeriac.W004")
+        for name, declaration in entries.items()
+        if (problem := declaration.problem or unknown_task(app, declaration.columns["task"]))
+    ]
+
+
 def check_companions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Celery's Django apps may stay in INSTALLED_APPS; each is named with what does its work now."""
     return [
@@ -217,4 +237,5 @@ def register_all() -> None:
     register(check_outbox, "celeriac")
     register(check_results, "celeriac")
     register(check_caches, "celeriac")
+    register(check_schedules, "celeriac")
     register(check_companions, "celeriac")

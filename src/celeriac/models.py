@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -260,7 +261,8 @@ class PeriodicTask(models.Model):
 
     ``kind`` and ``fields`` are the schedule's (``celeriac.schedules.from_dict``). ``declaration`` is what the code said last of
     an entry that comes from it; what a column says otherwise, somebody changed, and it stays changed (``overrides``). The last
-    eight columns belong to the ticker, and ``save`` leaves them alone: a form that was opened before a tick repeats none.
+    columns, ``OF_TICKER``, belong to the ticker, and ``save`` leaves them alone: a form that was opened before a tick repeats
+    none.
     """
 
     class Origin(models.TextChoices):
@@ -278,46 +280,66 @@ class PeriodicTask(models.Model):
         QUEUE = "queue", _("queue one")
 
     id = models.BigAutoField(primary_key=True)
-    name = models.CharField(max_length=MAX_ID, unique=True)
-    kind = models.CharField(max_length=20)
-    fields = models.JSONField(default=dict)
-    time_zone = models.CharField(max_length=63, blank=True, db_default="")
-    task = models.CharField(max_length=MAX_ID)
-    args = models.JSONField(default=list, blank=True)
-    kwargs = models.JSONField(default=dict, blank=True)
-    queue = models.CharField(max_length=MAX_ID, blank=True, db_default="")
-    priority = models.SmallIntegerField(null=True, blank=True)
-    headers = models.JSONField(default=dict, blank=True)
+    name = models.CharField(_("name"), max_length=MAX_ID, unique=True)
+    kind = models.CharField(_("kind of schedule"), max_length=20)
+    fields = models.JSONField(_("fields of the schedule"), default=dict)
+    time_zone = models.CharField(
+        _("time zone"), max_length=63, blank=True, db_default="", help_text=_("Empty: that of the project.")
+    )
+    task = models.CharField(_("task"), max_length=MAX_ID)
+    args = models.JSONField(_("arguments"), default=list, blank=True)
+    kwargs = models.JSONField(_("keyword arguments"), default=dict, blank=True)
+    queue = models.CharField(_("queue"), max_length=MAX_ID, blank=True, db_default="", help_text=_("Empty: that of the task."))
+    priority = models.SmallIntegerField(_("priority"), null=True, blank=True)
+    headers = models.JSONField(_("headers"), default=dict, blank=True, help_text=_('Names with values as JSON: {"a": 1}'))
     # What else a call takes: expires, time_limit, link, ...
-    options = models.JSONField(default=dict, blank=True)
-    start = models.DateTimeField(null=True, blank=True)
-    end = models.DateTimeField(null=True, blank=True)
-    one_off = models.BooleanField(db_default=False)
-    enabled = models.BooleanField(db_default=True)
-    misfire = models.CharField(max_length=10, choices=Misfire, db_default="once")
-    misfire_limit = models.PositiveSmallIntegerField(db_default=10)
-    overlap = models.CharField(max_length=10, choices=Overlap, db_default="allow")
-    jitter = models.FloatField(db_default=0.0)
-    description = models.TextField(default="", blank=True)
-    origin = models.CharField(max_length=10, choices=Origin, db_default="admin")
+    options = models.JSONField(
+        _("options"), default=dict, blank=True, help_text=_('What else a call takes, as JSON: {"expires": 3600}')
+    )
+    start = models.DateTimeField(_("start"), null=True, blank=True)
+    end = models.DateTimeField(_("end"), null=True, blank=True)
+    one_off = models.BooleanField(_("one off"), db_default=False, help_text=_("It runs once, and is off from then on."))
+    enabled = models.BooleanField(_("enabled"), db_default=True)
+    misfire = models.CharField(
+        _("misfire"), max_length=10, choices=Misfire, db_default="once",
+        help_text=_("What becomes of times that were missed by over 15 s, as while no worker was alive."),
+    )  # fmt: skip
+    misfire_limit = models.PositiveSmallIntegerField(
+        _("misfire limit"), db_default=10, help_text=_("Of all that were missed, so many run at most.")
+    )
+    overlap = models.CharField(
+        _("overlap"), max_length=10, choices=Overlap, db_default="allow",
+        help_text=_("What becomes of a time that comes while the job of the one before waits or runs."),
+    )  # fmt: skip
+    jitter = models.FloatField(
+        _("jitter"), db_default=0.0, help_text=_("Seconds: each job is put off by a random part of them.")
+    )
+    description = models.TextField(_("description"), default="", blank=True)
+    origin = models.CharField(_("origin"), max_length=10, choices=Origin, db_default="admin")
     digest = models.CharField(max_length=64, blank=True, db_default="")
     declaration = models.JSONField(null=True, blank=True)
     # It was declared in code, and is so no more.
-    retired = models.BooleanField(db_default=False)
-    next_run = models.DateTimeField(null=True, blank=True)
+    retired = models.BooleanField(_("retired"), db_default=False)
+    # What ``enabled`` was when the entry left the code, or was wrong there: it is so again when the entry is back.
+    enabled_before = models.BooleanField(null=True, blank=True, editable=False)
+    next_run = models.DateTimeField(_("next run"), null=True, blank=True)
     held = models.DateTimeField(null=True, blank=True)
-    last_run = models.DateTimeField(null=True, blank=True)
+    last_run = models.DateTimeField(_("last run"), null=True, blank=True)
     last_job = models.CharField(max_length=MAX_ID, null=True, blank=True)
-    total_run_count = models.BigIntegerField(db_default=0)
+    total_run_count = models.BigIntegerField(_("total run count"), db_default=0)
     # The ids of its last jobs, the latest last: whichever broker has them, no index is needed to find them.
     recent = models.JSONField(default=list, blank=True)
-    problem = models.TextField(default="", blank=True)
+    problem = models.TextField(_("what is wrong"), default="", blank=True)
+    # The project's zone in which its next run was reckoned; empty where that does not depend on it.
+    planned_in = models.CharField(max_length=63, blank=True, db_default="", editable=False)
 
     PLANNED: ClassVar = (
         "kind", "fields", "time_zone", "task", "args", "kwargs", "start", "end", "one_off", "enabled", "retired",
     )  # fmt: skip
     """A change of these has it planned anew."""
-    OF_TICKER: ClassVar = frozenset({"next_run", "held", "last_run", "last_job", "total_run_count", "recent", "problem"})
+    OF_TICKER: ClassVar = frozenset({
+        "next_run", "held", "last_run", "last_job", "total_run_count", "recent", "problem", "planned_in",
+    })  # fmt: skip
 
     class Meta:
         db_table = "celeriac_periodic"
@@ -333,24 +355,42 @@ class PeriodicTask(models.Model):
     def overrides(self) -> dict[str, Any]:
         """What somebody changed of an entry that comes from code, by column."""
         declared = self.declaration or {}
-        now = {name: getattr(self, name) for name in declared}
+        now = {name: self.is_wanted if name == "enabled" else getattr(self, name) for name in declared}
         return {name: value for name, value in now.items() if _in_json(value) != declared[name]}
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether people want it to run. That it left the code, or was stopped for what is wrong with it, nobody decided."""
+        if self.enabled or self.enabled_before is None:
+            return bool(self.enabled or self.retired or self.problem)
+        return self.enabled_before
+
     def save(self, **options: Any) -> None:
-        """Write what people decide, and have it planned anew where that changes when it runs."""
+        """Write what people decide, and have it planned anew where that changes when it runs.
+
+        Raises ``ValidationError`` for a new name of what the code declares: the code knows it by the old one.
+        """
         if not self._state.adding and options.get("update_fields") is None:
             names = {field.name for field in self._meta.concrete_fields if not field.primary_key} - self.OF_TICKER
-            if self._is_changed(options.get("using")):
+            before = self._before(options.get("using"))
+            self._refuse_new_name(before)
+            if before is None or any(before[name] != getattr(self, name) for name in self.PLANNED):
                 self.next_run = self.held = None
                 self.problem = ""
                 names |= {"next_run", "held", "problem"}
             options["update_fields"] = names
         super().save(**options)
 
-    def _is_changed(self, using: str | None) -> bool:
+    def _before(self, using: str | None) -> dict[str, Any] | None:
         rows = PeriodicTask.objects.using(using or self._state.db).filter(pk=self.pk)
-        before: dict[str, Any] | None = rows.values(*self.PLANNED).first()
-        return before != {name: getattr(self, name) for name in self.PLANNED}
+        before: dict[str, Any] | None = rows.values("name", *self.PLANNED).first()
+        return before
+
+    def _refuse_new_name(self, before: dict[str, Any] | None) -> None:
+        if before is None or before["name"] == self.name or self.origin != self.Origin.CODE or self.retired:
+            return
+        text = _("The code declares it as {name!r}. Rename it there, or clone it here.")
+        raise ValidationError({"name": str(text).format(name=before["name"])})
 
 
 def _in_json(value: Any) -> Any:

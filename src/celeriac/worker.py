@@ -255,7 +255,7 @@ def periodic_tasks(app: Celery) -> list[str]:
         return []
     try:
         return outlook.lines(app, alias)
-    except Error as error:
+    except (Error, ValueError) as error:  # a ValueError: SQLite keeps times that are none, and Django reads no row with one
         logger.warning("The periodic tasks in the database %r cannot be read: %s", alias, error)
         return []
 

@@ -84,6 +84,7 @@ def test_what_the_settings_declare_is_fired_by_beat_and_run_by_a_worker(site: Pr
     for started in (worker, alone):
         assert re.search(r"^  beat    notes: every 0.2 seconds; next 20", started.printed(), re.MULTILINE)
     assert alone.printed().count("the schedule is a table of the project's database") == 3
+    assert "Enqueued periodic tasks: notes" in alone.printed(), "each tick is in its log, or in the worker's"
     assert (worker.stop(), alone.stop()) == (0, 0)
 
 
@@ -110,18 +111,19 @@ def test_every_way_to_declare_is_in_the_table_and_runs(site: Project) -> None:
 
 def test_a_change_of_the_table_takes_effect_within_a_second(site: Project) -> None:
     worker = site.worker()
-    made = time.time()
-    once = rows().create(
-        name="once", kind="clocked", fields={"clocked_time": datetime.fromtimestamp(made + 2.5, UTC).isoformat()},
-        task="shop.tasks.note", one_off=True,
-    )  # fmt: skip
-    first = min(seconds_to_the_first_tick(site, worker, name) for name in ("one", "two", "often"))
-    assert first < 1.0 + 0.2 + 0.5, "planned by the next look; a busy machine may be late once"
+    taken: list[float] = []
+    while len(taken) < 3 and not any(seconds < 1.0 + 0.2 + 0.5 for seconds in taken):
+        taken.append(seconds_to_the_first_tick(site, worker))
+    assert min(taken) < 1.0 + 0.2 + 0.5, f"changed right after a look, planned by the next; a busy machine may be late: {taken}"
     often = rows().get(name="often")
     often.enabled = False
     often.save()
-    fired = sum(job.schedule == "often" for job in jobs())
-    until(lambda: ticks(site, "once"), worker)
+    fired = len(jobs())
+    made = time.time()
+    clock = datetime.fromtimestamp(made + 2.5, UTC).isoformat()
+    once = rows().create(name="once", kind="clocked", fields={"clocked_time": clock}, task="shop.tasks.note", one_off=True)
+    until(lambda: ticks(site, "once") or rows().filter(name="once", enabled=False).exists(), worker)
+    until(lambda: ticks(site, "once") or rows().get(name="once").problem, worker)
     assert [round(tick - made, 3) for tick in ticks(site, "once")] == [2.5]
     once.refresh_from_db()
     assert (once.enabled, once.total_run_count) == (False, 1)
@@ -129,12 +131,20 @@ def test_a_change_of_the_table_takes_effect_within_a_second(site: Project) -> No
     assert worker.stop() == 0
 
 
-def seconds_to_the_first_tick(site: Project, worker: Started, name: str) -> float:
-    """Make an entry that ticks five times a second; return how long it took until its first tick."""
-    made = time.time()
-    rows().create(name=name, kind="interval", fields={"every": 0.2}, task="shop.tasks.note")
-    until(lambda: ticks(site, name), worker)
-    return ticks(site, name)[0] - made
+def seconds_to_the_first_tick(site: Project, worker: Started) -> float:
+    """Have an hourly entry run five times a second, right after it was planned; return how long it took until it did.
+
+    Nothing else is due meanwhile, for which a ticker would look more often.
+    """
+    often = rows().filter(name="often").first() or PeriodicTask(name="often", kind="interval", task="shop.tasks.note")
+    often.fields = {"every": 3600}
+    often.save(using=ALIAS)
+    until(lambda: rows().get(name="often").next_run, worker)
+    changed = time.time()
+    often.fields = {"every": 0.2}
+    often.save(using=ALIAS)
+    until(lambda: ticks(site, "often")[-1:] > [changed], worker)
+    return next(tick for tick in ticks(site, "often") if tick > changed) - changed
 
 
 def test_an_entry_that_left_the_code_is_retired_and_comes_back_with_it(site: Project) -> None:
@@ -143,16 +153,19 @@ def test_an_entry_that_left_the_code_is_retired_and_comes_back_with_it(site: Pro
     until(lambda: rows().filter(next_run__isnull=False).count() == 2, first)
     assert first.stop() == 0
     rows().filter(name="kept").update(fields={"every": 60})
-    a_schedule(site, kept={"task": "shop.tasks.note", "schedule": 3600, "args": [1]})
+    a_schedule(site, kept={"task": "shop.tasks.note", "schedule": 3600, "args": [1]}, odd={"task": "shop.tasks.note"})
     second = beat(site)
     until(lambda: rows().filter(retired=True).exists(), second)
+    told = second.printed()
+    assert ("kept: every minute; next 20" in told, "gone" in told) == (True, False)
+    assert "  warning odd does not run: schedule is None" in told
     assert second.stop() == 0
     assert list(rows().filter(enabled=True).values_list("name", "fields", "args")) == [("kept", {"every": 60}, [1])]
     a_schedule(site, gone={"task": "shop.tasks.note", "schedule": 3600})
     third = beat(site)
     until(lambda: rows().get(name="gone").enabled, third)
     assert third.stop() == 0
-    assert list(rows().filter(retired=True).values_list("name", flat=True)) == ["kept"]
+    assert set(rows().filter(retired=True).values_list("name", flat=True)) == {"kept", "odd"}
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -162,6 +162,10 @@ def test_a_row_that_was_changed_after_it_was_read_is_not_fired(alias: str, app: 
         ({"time_zone": "Mars/Base"}, "Mars/Base"),
         ({"options": {"countdwn": 3}}, "Did you mean 'countdown'?"),
         ({"priority": 1000}, "priority is 1000"),
+        ({"misfire": "never"}, "misfire is 'never'; expected one of skip, once, all."),
+        ({"overlap": "alow"}, "overlap is 'alow'; expected one of allow, skip, queue. Did you mean 'allow'?"),
+        ({"misfire_limit": 0}, "misfire_limit is 0; expected 1 or more"),
+        ({"jitter": -3.0}, "jitter is -3.0; expected seconds, 0 or more"),
     ],
 )
 def test_a_row_that_is_wrong_is_stopped_with_its_reason_and_the_others_go_on(
@@ -189,6 +193,97 @@ def test_text_that_is_no_json_is_stopped_too(alias: str, agenda: SQLAgenda, othe
     with connections[alias].cursor() as cursor:
         cursor.execute("select problem from celeriac_periodic where name = 'wrong'")
         assert "args is '[1,', which is not JSON" in cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize(("column", "value"), [("misfire_limit", "q"), ("jitter", "abc")])
+def test_a_text_where_a_number_belongs_is_stopped_too(
+    alias: str, agenda: SQLAgenda, others: SQLBroker, column: str, value: str
+) -> None:
+    if connections[alias].vendor != "sqlite":
+        pytest.skip("this server refuses such text")
+    an_entry(alias, "wrong")
+    an_entry(alias, "right")
+    with connections[alias].cursor() as cursor:
+        cursor.execute("pragma ignore_check_constraints = on")
+        cursor.execute(f"update celeriac_periodic set {column} = %s where name = 'wrong'", (value,))
+    fired(agenda)
+    assert [job.schedule for job in jobs(others)] == ["right"]
+    assert f"{column} is {value!r}; expected" in rows(alias).values_list("problem", flat=True).get(name="wrong")
+
+
+@pytest.mark.parametrize("value", ["tomorrow", "", 20270101, 1.5, b"\x00"])
+def test_a_next_run_that_is_no_time_is_planned_anew_and_said(
+    alias: str, agenda: SQLAgenda, others: SQLBroker, caplog: pytest.LogCaptureFixture, value: Any
+) -> None:
+    if connections[alias].vendor != "sqlite":
+        pytest.skip("this server refuses such a time")
+    an_entry(alias, "wrong")
+    an_entry(alias, "right")
+    with connections[alias].cursor() as cursor:
+        cursor.execute("update celeriac_periodic set next_run = %s where name = 'wrong'", (value,))
+    fired(agenda)
+    assert [job.schedule for job in jobs(others)] == ["right"]
+    assert 3590 < (rows(alias).get(name="wrong").next_run - datetime.now(UTC)).total_seconds() <= 3600
+    assert "The next run of wrong was" in caplog.text
+    assert "which is no time. It is planned anew." in caplog.text
+
+
+def test_arguments_that_do_not_fit_are_shown_and_enqueued_by_who_takes_them(
+    alias: str, app: Celery, agenda: SQLAgenda, others: SQLBroker
+) -> None:
+    app.task(name="tick")(lambda word: None)
+    entry = an_entry(alias, task="tick", args=[1, 2, 3])
+    fired(agenda)
+    held = rows(alias).get()
+    assert (jobs(others), held.enabled, held.held) == ([], True, entry.next_run)
+    assert held.problem == ("tick(word) cannot be called so: there are too many arguments by position, 3 instead of 1 at most.")
+    newer = Celery("shop", broker="memory://", set_as_current=False)
+    newer.task(name="tick")(lambda *words: None)
+    rows(alias).update(next_run=entry.next_run)
+    fired(SQLAgenda(others, Planning(newer)))
+    assert [job.nominal for job in jobs(others)] == [entry.next_run.timestamp()]
+    assert (rows(alias).get().held, rows(alias).get().problem) == (None, "")
+    newer.close()
+
+
+def test_an_entry_whose_arguments_nobody_takes_is_stopped(
+    alias: str, app: Celery, agenda: SQLAgenda, others: SQLBroker
+) -> None:
+    app.task(name="tick")(lambda word: None)
+    an_entry(alias, task="tick", kwargs={"wrod": 1}, held=datetime.now(UTC) - timedelta(minutes=2))
+    fired(agenda)
+    assert (jobs(others), rows(alias).get().enabled) == ([], False)
+    assert "Did you mean 'word'?" in rows(alias).get().problem
+
+
+def test_arguments_are_asked_for_as_the_caller_of_the_task_is(
+    alias: str, app: Celery, agenda: SQLAgenda, others: SQLBroker
+) -> None:
+    app.task(name="bound", bind=True)(lambda self, word: None)
+    app.task(name="free", typing=False)(lambda word: None)
+    an_entry(alias, "bound", task="bound", args=["a"])
+    an_entry(alias, "named", task="bound", kwargs={"word": "a"})
+    an_entry(alias, "free", task="free", args=[1, 2, 3])
+    an_entry(alias, "wrong", task="bound", args=["a", "b"])
+    fired(agenda)
+    assert sorted(job.schedule or "" for job in jobs(others)) == ["bound", "free", "named"]
+
+
+def test_a_batch_is_logged_in_one_line_and_each_tick_where_one_debugs(
+    alias: str, agenda: SQLAgenda, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(7):
+        an_entry(alias, f"entry {number}")
+    with caplog.at_level("INFO", "celeriac.beat"):
+        fired(agenda)
+    [line] = caplog.messages
+    assert line.startswith("Enqueued periodic tasks: entry ")
+    assert line.endswith(", and 2 more")
+    caplog.clear()
+    rows(alias).update(next_run=datetime.now(UTC) - timedelta(seconds=1))
+    with caplog.at_level("DEBUG", "celeriac.beat"):
+        fired(agenda)
+    assert len([line for line in caplog.messages if "the tick of 'entry " in line]) == 7
 
 
 def test_a_tick_whose_task_nobody_knows_waits_for_who_does(

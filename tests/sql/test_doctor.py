@@ -16,12 +16,14 @@ from django.db.models.signals import post_init
 from django.utils import timezone
 
 from celeriac import Celery
+from celeriac.cli.doctor import counted
 from celeriac.doctor import Finding, Gravity, database, entries, examine
 from celeriac.engine.brokers.base import Cancel, Pause, WorkerInfo
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.clock import SystemClock
 from celeriac.engine.job import State
 from celeriac.models import PeriodicTask
+from celeriac.schedules import crontab
 from celeriac.testing.conformance.scenario import LONG, a_child, a_failure, a_job, an_outcome, claim_one
 from tests.conformance.conftest import database as a_database
 
@@ -210,6 +212,29 @@ def test_an_entry_is_told_in_words_with_its_next_runs(examined: Examine, app: Ce
     assert more == 0
     assert "3:00" in entry.when
     assert [time % 86_400 for time in entry.next] == [3 * 3_600] * 3
+
+
+@pytest.mark.usefixtures("worker", "_no_entries")
+def test_what_the_code_declares_is_looked_at_before_any_start(examined: Examine, app: Celery, alias: str) -> None:
+    hourly = {"task": "shop.pack", "schedule": crontab(hour=4)}
+    app.conf.beat_schedule = {
+        "a": hourly, "b": hourly, "wrong": {"task": "shop.pack", "schedul": 5}, "typo": {"task": "shop.pak", "schedule": 5},
+        "misfit": {"task": "shop.pack", "schedule": 5, "args": [1]}, "fine": {"task": "shop.pack", "schedule": 5},
+    }  # fmt: skip
+    periodic(alias, name="left", origin="code", problem="It left the code.", enabled=False)
+    found = {finding.text.partition(":")[0].partition(" names")[0]: finding for finding in examined()["schedules"]}
+    assert {name: finding.gravity for name, finding in found.items()} == {
+        "wrong": Gravity.ERROR, "misfit": Gravity.ERROR, "The periodic task 'typo'": Gravity.ERROR, "a": Gravity.ADVICE,
+    }  # fmt: skip
+    assert "write minute=0" in found["a"].text
+    assert found["a"].text.endswith("And 1 more.")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "9 checks, 0 findings."), (1, "9 checks, 1 finding."), (2, "9 checks, 2 findings.")]
+)
+def test_findings_are_counted_in_words(number: int, said: str) -> None:
+    assert counted(9, number) == said
 
 
 # -- the database --------------------------------------------------------------------------------------------------------------

@@ -91,6 +91,22 @@ def test_what_is_not_copied_is_said_with_the_reason(alias: str, app: Celery) -> 
     assert PeriodicTask.objects.using(alias).count() == 8
 
 
+def test_what_is_not_meant_so_is_said_of_what_is_copied(alias: str, app: Celery) -> None:
+    app.task(name="strict")(lambda word: None)
+    tasks = "update django_celery_beat_periodictask set"
+    sql(alias, f"{tasks} expires = '2020-01-01 00:00:00' where name = 'working days'")
+    sql(alias, f"{tasks} task = 'strict' where name = 'often'")
+    sql(
+        alias,
+        "update django_celery_beat_crontabschedule set minute = '*', day_of_week = '*', hour = '0' where day_of_week = '7'",
+    )
+    found = by_name(import_rows(app, alias))
+    assert found["working days"].about.endswith("It is disabled: its time is over.")
+    assert row(alias, "working days").enabled is False
+    assert "strict(word) cannot be called so" in found["often"].about
+    assert found["sundays"].about.endswith("minute='*' with hour='0' runs every minute of it; write minute=0.")
+
+
 def test_an_interval_goes_on_from_its_last_run(alias: str, app: Celery) -> None:
     ran = timezone.now().replace(microsecond=0) - timedelta(days=6)
     sql(alias, "update django_celery_beat_periodictask set last_run_at = %s where name = 'weekly'", f"{ran:%Y-%m-%d %H:%M:%S}")

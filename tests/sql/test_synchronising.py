@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import connections
 
 from celeriac import Celery
 from celeriac.beat.agenda import Agenda
 from celeriac.beat.declaring import declared
+from celeriac.beat.handling import back_to_declaration
 from celeriac.beat.planning import Planning
 from celeriac.beat.synchronising import synchronise
 from celeriac.engine.brokers.sql.agenda import SQLAgenda
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.models import PeriodicTask
+from celeriac.schedules import crontab
 
 SOON = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -116,3 +120,125 @@ def test_an_agenda_brings_the_declarations_in_before_it_fires(alias: str, app: C
     while agenda.fire(10) == 0.0:
         continue
     assert row(alias).next_run is not None
+
+
+# -- what left the code, and what was wrong there ---------------------------------------------------------------------------
+
+
+def test_what_somebody_paused_is_paused_when_it_comes_back(alias: str, declare: Any) -> None:
+    declare(x=entry(), y=entry(enabled=False), z=entry())
+    for name in ("x", "y"):
+        changed = row(alias, name)
+        changed.enabled = not changed.enabled
+        changed.save()
+    declare()
+    assert {(row(alias, name).enabled, row(alias, name).retired) for name in "xyz"} == {(False, True)}
+    assert [row(alias, name).overrides for name in "xyz"] == [{"enabled": False}, {"enabled": True}, {}]
+    declare(x=entry(), y=entry(enabled=False), z=entry())
+    assert [row(alias, name).enabled for name in "xyz"] == [False, True, True]
+    assert [row(alias, name).overrides for name in "xyz"] == [{"enabled": False}, {"enabled": True}, {}]
+    declare(x=entry(description="a"), y=entry(enabled=False, description="b"), z=entry(enabled=False))
+    assert [row(alias, name).enabled for name in "xyz"] == [False, True, False]
+
+
+def test_what_was_changed_outlives_a_declaration_that_was_wrong_for_a_while(alias: str, declare: Any) -> None:
+    declare(x=entry(), y=entry())
+    changed = row(alias)
+    changed.enabled, changed.args = False, [2]
+    changed.save()
+    wrong = {"task": "count", "schedul": 60}
+    declare(x=wrong, y=wrong)
+    assert [(row(alias, name).enabled, bool(row(alias, name).problem)) for name in "xy"] == [(False, True)] * 2
+    declare(y=wrong)
+    declare(x=entry(), y=entry(schedule=30))
+    assert (row(alias).enabled, row(alias).args, row(alias).overrides) == (False, [2], {"enabled": False, "args": [2]})
+    assert (row(alias, "y").enabled, row(alias, "y").problem, row(alias, "y").fields) == (True, "", {"every": 30})
+
+
+def test_an_entry_that_a_ticker_stopped_was_paused_by_nobody(alias: str, declare: Any) -> None:
+    declare(x=entry())
+    PeriodicTask.objects.using(alias).update(enabled=False, problem="It is odd.")
+    assert row(alias).overrides == {}
+    declare()
+    declare(x=entry())
+    assert (row(alias).enabled, row(alias).problem) == (True, "")
+
+
+def test_back_to_the_declaration_an_entry_that_was_stopped_runs_again(alias: str, declare: Any) -> None:
+    declare(x=entry(args=[1]))
+    PeriodicTask.objects.using(alias).update(args="broken", enabled=False, problem="args is 'broken'")
+    assert back_to_declaration(row(alias)) == {"args": "broken"}
+    assert (row(alias).enabled, row(alias).args, row(alias).problem) == (True, [1], "")
+
+
+def test_the_name_of_what_the_code_declares_stays(alias: str, declare: Any) -> None:
+    declare(x=entry())
+    renamed = row(alias)
+    renamed.name = "y"
+    with pytest.raises(ValidationError, match="The code declares it as 'x'"):
+        renamed.save()
+    assert row(alias).name == "x"
+    declare()
+    renamed = row(alias)
+    renamed.name = "y"
+    renamed.save()
+    assert row(alias, "y").retired, "what left the code may have any name"
+
+
+# -- the project's time zone -------------------------------------------------------------------------------------------------
+
+
+def planned(alias: str, app: Celery, others: SQLBroker) -> dict[str, datetime | None]:
+    """Start anew, fire until nothing is due, and return when each row runs next."""
+    agenda = Agenda(app, alias, SQLAgenda(others, Planning(app)))
+    while agenda.fire(10) == 0.0:
+        continue
+    return {row.name: row.next_run for row in PeriodicTask.objects.using(alias).all()}
+
+
+def test_a_new_zone_of_the_project_has_planned_anew_what_names_none(alias: str, app: Celery, others: SQLBroker) -> None:
+    app.conf.timezone = "UTC"
+    app.conf.beat_schedule = {
+        "monthly": entry(schedule=crontab(0, 7, day_of_month=5)),
+        "zoned": entry(schedule=crontab(0, 7, day_of_month=5, tz="Asia/Tokyo")),
+        "often": entry(schedule=86400),
+    }
+    made = {"kind": "crontab", "fields": crontab(0, 7, day_of_month=5).fields(), "task": "count"}
+    PeriodicTask.objects.using(alias).create(name="admin", **made)
+    before = planned(alias, app, others)
+    assert {name: time.hour for name, time in before.items() if time and name != "often"} == {
+        "monthly": 7, "admin": 7, "zoned": 22,
+    }  # fmt: skip
+    app.conf.timezone = "Asia/Shanghai"
+    after = planned(alias, app, others)
+    assert {name: time.hour for name, time in after.items() if time and name != "often"} == {
+        "monthly": 23, "admin": 23, "zoned": 22,
+    }  # fmt: skip
+    assert after["often"] == before["often"], "an interval goes by no clock"
+    assert planned(alias, app, others) == after
+    app.conf.timezone = "UTC"
+    assert planned(alias, app, others) == before
+
+
+def test_a_new_zone_of_the_project_takes_no_tick_away(alias: str, app: Celery, others: SQLBroker) -> None:
+    rows = PeriodicTask.objects.using(alias)
+    late, soon = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3), datetime.now(UTC) + timedelta(hours=1)
+    given = {"kind": "crontab", "fields": crontab(0, 7, day_of_month=5).fields(), "task": "count", "planned_in": "UTC"}
+    rows.create(name="late", next_run=late, **given)
+    rows.create(name="held", next_run=soon, held=late, **given)
+    app.conf.timezone = "Asia/Shanghai"
+    planned(alias, app, others)
+    assert [(job.schedule, job.nominal) for job in others.find({}, 10)] == [("late", late.timestamp())]
+    assert (rows.get(name="held").held, rows.get(name="held").next_run) == (late, soon)
+    assert rows.get(name="late").next_run.hour == 23
+    assert set(rows.values_list("planned_in", flat=True)) == {"Asia/Shanghai"}
+
+
+def test_a_row_that_came_by_sql_needs_no_word_of_the_zone(alias: str, app: Celery, others: SQLBroker) -> None:
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "insert into celeriac_periodic (name, kind, fields, task, args, kwargs, headers, options, description, problem,"
+            " recent) values ('x', 'crontab', '{}', 'count', '[]', '{}', '{}', '{}', '', '', '[]')"
+        )
+    assert planned(alias, app, others)["x"] is not None
+    assert (row(alias).planned_in, row(alias).enabled_before) == ("Europe/Berlin", None)

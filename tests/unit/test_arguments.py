@@ -4,10 +4,11 @@ import inspect
 from typing import Any
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celeriac.arguments import ArgumentCheck, takes_only_one
+from celeriac.arguments import ArgumentCheck, Misfit, takes_only_one
 
 FUNCTIONS = [
     lambda: None,
@@ -38,8 +39,32 @@ def test_the_check_says_what_python_would(function: Any, args: list[int], kwargs
     if fits:
         check(args, kwargs)
     else:
-        with pytest.raises(TypeError, match=r"^t\("):
+        with pytest.raises(TypeError, match=r"^t\(.* cannot be called so: the.* argument.*[.?]$"):
             check(args, kwargs)
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "kwargs", "argument", "text"),
+    [
+        (lambda kind, days=7: None, [], {}, "kind", "t(kind, days=7) cannot be called so: the argument 'kind' is missing."),
+        (lambda kind, *, days: None, [1], {}, "days", "the argument 'days' is missing."),
+        (lambda kind: None, [1, 2], {}, "", "there are too many arguments by position, 2 instead of 1 at most."),
+        (lambda kind: None, [1], {"kind": 2}, "kind", "the argument 'kind' is given twice, by position and by name."),
+        (lambda kind=1: None, [], {"knd": 2}, "knd", "there is no argument 'knd'. Did you mean 'kind'?"),
+        (lambda kind, /: None, [], {"kind": 2}, "kind", "the argument 'kind' is taken by position only, not by name."),
+    ],
+)
+def test_a_refusal_names_the_argument(function: Any, args: list[int], kwargs: dict[str, int], argument: str, text: str) -> None:
+    with pytest.raises(Misfit) as refused:
+        ArgumentCheck("t", function)(args, kwargs)
+    assert str(refused.value).endswith(text)
+    assert refused.value.argument == argument
+
+
+def test_a_refusal_is_in_the_language_of_the_moment() -> None:
+    with translation.override("zh-hans"), pytest.raises(TypeError) as refused:
+        ArgumentCheck("t", lambda kind: None)([], {})
+    assert str(refused.value) == "不能这样调用 t(kind)：缺少参数 'kind'。"
 
 
 @pytest.mark.parametrize(

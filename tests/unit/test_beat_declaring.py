@@ -127,3 +127,19 @@ def test_the_worker_of_a_test_fires_nothing() -> None:
     with start_worker(app, perform_ping_check=False):
         assert "celeriac-ticker" not in {thread.name for thread in threading.enumerate()}
     app.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"misfire": "never"}, "misfire is 'never'; expected one of skip, once, all."),
+        ({"overlap": "none"}, "overlap is 'none'; expected one of allow, skip, queue."),
+        ({"misfire_limit": 0}, "misfire_limit is 0; expected 1 or more"),
+        ({"jitter": float("inf")}, "jitter is inf; expected seconds"),
+        ({"task": "t" * 300}, "expected 1 to 255 characters"),
+    ],
+)
+def test_a_value_that_no_row_may_have_is_named(app: Celery, wrong: dict[str, Any], problem: str) -> None:
+    found = of(app, {"task": "count", "schedule": 30, **wrong})
+    assert problem in found.problem
+    assert len(found.columns["task"]) <= 255, "no table has room for more"

@@ -59,7 +59,7 @@ def test_a_missing_argument_and_a_missing_keyword_are_refused(app: Celery) -> No
     one = app.task(lambda a, /, b: None)
     keyword = app.task(name="k")(lambda *rest, c: None)
     for bad in (lambda: one.delay(1), lambda: one.delay(b=1), lambda: keyword.delay(1, 2)):
-        with pytest.raises(TypeError, match="missing a required"):
+        with pytest.raises(TypeError, match=r"the argument '[abc]' is missing|by position only"):
             bad()
     one.delay(1, b=2)
     keyword.delay(1, 2, 3, c=4)

@@ -185,3 +185,29 @@ def test_a_cache_in_another_redis_database_is_none(settings: Any) -> None:
         "other": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     }
     assert found() == []
+
+
+# -- periodic tasks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"task": "count", "schedul": 30}, "An entry of a schedule has no 'schedul'. Did you mean 'schedule'?"),
+        ({"task": "count", "schedule": "0 4 * * *"}, "schedule is '0 4 * * *'"),
+        ({"task": "cuont", "schedule": 30}, "No task is registered as 'cuont'. Did you mean 'count'?"),
+        (30, "The entry is 30; expected names with values"),
+    ],
+)
+def test_a_declared_entry_that_cannot_be_understood_is_a_warning(
+    settings: Any, project: Celery, entry: Any, reason: str
+) -> None:
+    project.task(name="count")(lambda: None)
+    settings.CELERY_BEAT_SCHEDULE = {"nightly": entry, "right": {"task": "count", "schedule": 30}}
+    message = the_only(Warning, "celeriac.W004")
+    assert message.msg.startswith(f"The periodic task 'nightly' does not run: {reason}")
+
+
+def test_a_name_that_no_table_can_keep_is_a_warning_too(settings: Any) -> None:
+    settings.CELERY_BEAT_SCHEDULE = {"n" * 300: {"task": "count", "schedule": 30}}
+    assert "expected 1 to 255 characters" in the_only(Warning, "celeriac.W004").msg

@@ -176,6 +176,23 @@ def test_an_unknown_zone_is_answered_with_the_nearest_names() -> None:
         crontab(tz=8)  # type: ignore[arg-type]  # what a user may try
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("new york", "America/New_York"),
+        ("New  York", "America/New_York"),
+        ("utc", "UTC, Etc/UTC"),
+        ("shanghai", "Asia/Shanghai"),
+        ("europe/berlin", "Europe/Berlin"),
+        ("buenos aires", "America/Buenos_Aires, America/Argentina/Buenos_Aires"),
+        ("new yrok", "America/New_York"),
+    ],
+)
+def test_a_zone_is_found_in_whichever_case_with_spaces_and_by_its_city(name: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=rf"There is no time zone '{name}'\. Did you mean {meant}\?"):
+        crontab(tz=name)
+
+
 def test_a_zone_of_pytz_becomes_the_one_of_that_name() -> None:
     class OfPytz(tzinfo):
         zone = "Europe/Berlin"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
+from django.utils import translation
 
 from celeriac import Celery
 from celeriac.admin.schedule_fields import INPUTS, TITLES, input_name
@@ -72,6 +74,11 @@ def saved(browser: Client, address: str = ADD, **given: str) -> PeriodicTask:
     return PeriodicTask.objects.get()
 
 
+def unticked(given: dict[str, str]) -> dict[str, str]:
+    """Return what a browser sends where the box Enabled is empty."""
+    return {name: value for name, value in given.items() if name != "enabled"}
+
+
 def refused(browser: Client, address: str = ADD, **given: str) -> dict[str, str]:
     """Return what the form says of each input."""
     answer = browser.post(address, {**GIVEN, **given})
@@ -80,8 +87,9 @@ def refused(browser: Client, address: str = ADD, **given: str) -> dict[str, str]
     return {name: " ".join(found) for name, found in errors.items()}
 
 
-def previewed(browser: Client, **given: str) -> Any:
-    answer = browser.post(PREVIEW, {**GIVEN, **given})
+def previewed(browser: Client, row: PeriodicTask | None = None, **given: str) -> Any:
+    address = PREVIEW if row is None else f"{PREVIEW}?row={row.pk}"
+    answer = browser.post(address, {**GIVEN, **given})
     assert answer.status_code == 200
     return answer.json()
 
@@ -114,7 +122,7 @@ def jobs() -> list[Job]:
 
 
 def a_user(*permissions: str) -> Client:
-    user = User.objects.create(username="helper", is_staff=True)
+    user = User.objects.create(username=f"helper {permissions}", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(content_type__app_label="celeriac", codename__in=permissions))
     client = Client()
     client.force_login(user)
@@ -169,13 +177,17 @@ def test_what_is_in_the_inputs_of_another_kind_does_not_count(browser: Client) -
     ("given", "name", "text"),
     [
         ({"task": "shop.ad"}, "task", "No task is registered as 'shop.ad'. Did you mean 'shop.add'?"),
-        ({"args": "[]"}, "args", "missing a required argument: 'a'"),
-        ({"args": "[1, 2, 3]", "kwargs": "{}"}, "args", "too many positional arguments"),
-        ({"kwargs": '{"c": 3}'}, "kwargs", "got an unexpected keyword argument 'c'"),
+        ({"args": "[]"}, "args", "shop.add(a: 'int', b: 'int' = 0) -> 'int' cannot be called so: the argument 'a' is missing."),
+        ({"args": "[1, 2, 3]", "kwargs": "{}"}, "args", "too many arguments by position, 3 instead of 2 at most"),
+        ({"kwargs": '{"c": 3}'}, "kwargs", "there is no argument 'c'."),
         ({"args": "[1"}, "args", "Enter a valid JSON."),
         ({"args": '{"a": 1}'}, "args", "expected a list"),
         ({"kwargs": "[1]"}, "kwargs", "expected names with values"),
         ({"time_zone": "Europe/Berln"}, "time_zone", "There is no time zone 'Europe/Berln'. Did you mean Europe/Berlin"),
+        ({"time_zone": "new york"}, "time_zone", "There is no time zone 'new york'. Did you mean America/New_York?"),
+        ({"jitter": "-3"}, "jitter", "jitter is -3.0; expected seconds, 0 or more"),
+        ({"misfire_limit": "0"}, "misfire_limit", "misfire_limit is 0; expected 1 or more"),
+        ({"misfire_limit": "-1"}, "misfire_limit", "misfire_limit is -1; expected 1 or more"),
         ({"options": '{"time_limt": 3}'}, "options", "There is no option 'time_limt'"),
         ({"priority": "900"}, "priority", "900"),
         ({"kind": "crontab", "crontab_minute": "0", "crontab_hour": "25"}, "crontab_hour", "hour is '25'"),
@@ -208,17 +220,56 @@ def test_arguments_with_types_that_json_lacks_reach_the_task(browser: Client) ->
 def test_the_tasks_are_suggested_with_their_signatures_and_so_are_the_time_zones(browser: Client) -> None:
     page = browser.get(ADD).content.decode()
     assert '<option value="shop.add">shop.add(a: int, b: int = 0) -&gt; int</option>' in page
-    assert '<option value="Australia/Lord_Howe">' in page
+    assert '<option value="Australia/Lord_Howe">Australia/Lord Howe</option>' in page, "who types a space finds it"
     assert 'list="id_task_list"' in page
 
 
 def test_an_entry_that_is_done_can_be_described_anew(browser: Client) -> None:
     row = entry(kind="clocked", fields={"clocked_time": "2001-01-01T00:00:00"}, enabled=False)
-    given = {**GIVEN, "kind": "clocked", "clocked_clocked_time": "2001-01-01T00:00", "description": "done"}
-    del given["enabled"]
+    given = {**unticked(GIVEN), "kind": "clocked", "clocked_clocked_time": "2001-01-01T00:00", "description": "done"}
     assert browser.post(change_page(row), given).status_code == 302
     row.refresh_from_db()
     assert (row.description, row.enabled) == ("done", False)
+
+
+def test_a_refused_form_says_what_was_typed_means_and_nothing_where_it_means_nothing(browser: Client) -> None:
+    row = entry(fields={"every": 86400})
+    typed = browser.post(change_page(row), {**GIVEN, "task": "gone", "interval_every_0": "7"}).content.decode()
+    assert '<strong data-of="words">every 7 seconds</strong>' in typed
+    impossible = {**GIVEN, "kind": "cron", "cron_line": "0 0 31 2 *"}
+    for address in (change_page(row), ADD):
+        page = browser.post(address, impossible).content.decode()
+        assert '<strong data-of="words"></strong>' in page
+        assert page.count("No month 2 has a day 31") == 1
+    unreadable = browser.post(change_page(row), {**GIVEN, "start_0": "soon", "start_1": ""}).content.decode()
+    assert '<strong data-of="words"></strong>' in unreadable
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown", "given", "changed"),
+    [
+        ("interval", {"every": 3}, {}, "No fields changed."),
+        ("interval", {"every": 3}, {"interval_every_0": "2", "interval_every_1": "minutes"}, "Changed Every."),
+        ("interval", {"every": 3}, {"crontab_minute": "7", "cron_line": "@daily", "jitter": "2"}, "Changed Jitter."),
+        ("interval", {"every": 60}, {"kind": "cron", "cron_line": "@daily"}, "Changed Kind of schedule and Line."),
+        ("crontab", {"minute": "0", "hour": "4"}, {**WEEK, "crontab_minute": "0", "crontab_hour": "5"}, "Changed Hour."),
+        ("clocked", {"clocked_time": "2100-01-31T04:00:00"}, {"clocked_clocked_time": "2100-01-31T04:00"},
+         "No fields changed."),
+        ("solar", {"event": "sunrise", "lat": 52.5, "lon": 13.4},
+         {"solar_event": "sunset", "solar_lat": "52.50", "solar_lon": "13.4"}, "Changed Event."),
+    ],
+)  # fmt: skip
+def test_the_history_names_what_was_changed_and_nothing_else(
+    browser: Client, kind: str, shown: dict[str, Any], given: dict[str, str], changed: str
+) -> None:
+    bounds = {"start": datetime(2026, 1, 1, tzinfo=UTC), "end": datetime(2100, 12, 1, tzinfo=UTC)}
+    row = entry(kind=kind, fields=shown, kwargs={"b": 2}, **bounds)
+    form = browser.get(change_page(row)).context["adminform"].form
+    parts = {name: form.fields[name].widget.decompress(form[name].value()) for name in bounds}
+    times = {f"{name}_{at}": str(part) for name, both in parts.items() for at, part in enumerate(both)}
+    sent = {**GIVEN, "initial-headers": "{}", "initial-options": "{}", "kind": kind, **times, **given}
+    assert browser.post(change_page(row), sent).status_code == 302
+    assert LogEntry.objects.get().get_change_message() == changed
 
 
 # -- while one types -----------------------------------------------------------------------------------------------------------
@@ -226,7 +277,7 @@ def test_an_entry_that_is_done_can_be_described_anew(browser: Client) -> None:
 
 def test_the_preview_says_words_times_signature_and_nothing_against_what_is_right(browser: Client) -> None:
     said = previewed(browser, kind="cron", cron_line="30 4 * * mon", time_zone="Asia/Shanghai")
-    assert said["schedule"]["words"] == "at 04:30, every Monday (Asia/Shanghai)"
+    assert said["schedule"]["words"] == "at 04:30, every Monday"
     assert said["schedule"]["zone"] == "Asia/Shanghai"
     assert len(said["schedule"]["times"]) == 5
     assert all(time.startswith("Mon ") and time.endswith(" 04:30:00") for time in said["schedule"]["times"])
@@ -252,6 +303,52 @@ def test_the_preview_counts_from_start_to_end_as_the_ticker_will(browser: Client
     bounds = {"start_0": "2100-01-01", "start_1": "00:00:00", "end_0": "2100-01-01", "end_1": "02:00:00"}
     said = previewed(browser, interval_every_0="1", interval_every_1="hours", time_zone="UTC", **bounds)
     assert said["schedule"]["times"] == [f"Fri 2100-01-01 0{hour}:00:00" for hour in range(3)]
+
+
+@pytest.mark.parametrize("misfire", ["once", "all"])
+def test_an_interval_that_is_saved_goes_on_from_the_time_that_is_planned(browser: Client, misfire: str) -> None:
+    planned_for = datetime(2100, 1, 1, 0, 34, 5, tzinfo=UTC)
+    row = entry(fields={"every": 3600}, time_zone="UTC", next_run=planned_for, misfire=misfire, kwargs={"b": 2})
+    planned = [f"Fri 2100-01-01 0{hour}:34:05" for hour in range(5)]
+    page = browser.get(change_page(row)).content.decode()
+    assert re.findall("<li>(Fri .*?)</li>", page) == planned
+    given = {"interval_every_0": "1", "interval_every_1": "hours", "time_zone": "UTC", "misfire": misfire}
+    assert previewed(browser, row, **given, description="new")["schedule"]["times"] == planned
+    changed = previewed(browser, row, **{**given, "interval_every_0": "2"})["schedule"]["times"]
+    assert not set(changed) & set(planned), "it is planned anew when that is saved"
+    paused = browser.post(f"{PREVIEW}?row={row.pk}", {**unticked(GIVEN), **given}).json()["schedule"]["times"]
+    assert not set(paused) & set(planned)
+    row.refresh_from_db()
+    assert row.description == "", "a preview saves nothing"
+
+
+def test_a_time_that_is_late_comes_first_and_the_others_follow_in_its_row(browser: Client) -> None:
+    planned_for = datetime(2001, 1, 1, 0, 34, 5, tzinfo=UTC)
+    row = entry(fields={"every": 86400}, time_zone="UTC", next_run=planned_for, kwargs={"b": 2})
+    given = {"interval_every_0": "1", "interval_every_1": "days", "time_zone": "UTC"}
+    late, *others = (datetime.fromisoformat(time[4:] + "Z") for time in previewed(browser, row, **given)["schedule"]["times"])
+    assert late == planned_for
+    assert {f"{time:%H:%M:%S}" for time in others} == {"00:34:05"}
+    assert all(time > datetime.now(UTC) for time in others)
+
+
+def test_what_has_run_is_not_promised_again_where_the_clock_was_put_back(browser: Client) -> None:
+    row = entry(kind="cron", fields={"line": "0 4 * * *"}, time_zone="UTC", last_run=datetime(2100, 1, 1, 4, tzinfo=UTC))
+    said = previewed(browser, row, kind="cron", cron_line="0 4 * * *", time_zone="UTC")
+    assert said["schedule"]["times"][0] == "Sat 2100-01-02 04:00:00"
+
+
+def test_a_wrong_zone_is_named_while_other_inputs_are_still_empty(browser: Client) -> None:
+    said = previewed(browser, interval_every_0="", time_zone="utc")
+    assert said["errors"]["time_zone"] == ["There is no time zone 'utc'. Did you mean UTC, Etc/UTC?"]
+    assert said["errors"]["interval_every"] == []
+
+
+def test_the_preview_of_an_entry_is_for_those_who_may_change_it() -> None:
+    row = entry()
+    address = f"{PREVIEW}?row={row.pk}"
+    assert a_user("add_periodictask", "view_periodictask").post(address, GIVEN).status_code == 403
+    assert a_user("change_periodictask").post(address, GIVEN).status_code == 200
 
 
 def test_the_preview_is_for_those_who_may_write(client: Client) -> None:
@@ -297,6 +394,16 @@ def test_what_could_not_run_is_not_resumed_and_says_why(browser: Client) -> None
     row = entry(task="gone", enabled=False)
     said = choose(browser, "resume_selected", row)
     assert "No task is registered as &#x27;gone&#x27;" in said
+    assert not row.enabled
+
+
+def test_a_time_that_was_planned_before_the_pause_counts_no_more(browser: Client) -> None:
+    past = datetime(2001, 1, 1, tzinfo=UTC)
+    row = entry(kind="clocked", fields={"clocked_time": past.isoformat()}, enabled=False, next_run=past)
+    assert (
+        "2001-01-01" not in browser.get(change_page(row)).content.decode().partition('data-of="times"')[2].partition("</ol>")[0]
+    )
+    assert "there is none to come" in choose(browser, "resume_selected", row)
     assert not row.enabled
 
 
@@ -356,6 +463,15 @@ def test_what_was_changed_is_shown_beside_the_declaration_and_put_back(browser: 
     assert "code, changed" in browser.get(LIST).content.decode()
     press(browser, from_code, "restore")
     assert (from_code.fields, from_code.overrides) == ({"every": 60}, {})
+
+
+def test_what_the_code_declares_keeps_its_name_here(browser: Client, from_code: PeriodicTask) -> None:
+    shown = [browser.get(change_page(row)).context["adminform"].form.fields["name"] for row in (from_code, entry("mine"))]
+    assert [field.disabled for field in shown] == [True, False]
+    given = {**GIVEN, "name": "renamed", "interval_every_0": "1", "interval_every_1": "minutes"}
+    assert browser.post(change_page(from_code), given).status_code == 302
+    from_code.refresh_from_db()
+    assert from_code.name == "coded"
 
 
 def test_saving_it_unchanged_overrides_nothing(browser: Client, from_code: PeriodicTask) -> None:
@@ -469,6 +585,32 @@ def test_a_banner_names_the_command_where_nobody_fires_what_is_due(browser: Clie
 def test_with_a_broker_that_does_not_last_the_banner_says_that_nothing_is_fired(browser: Client, app: Celery) -> None:
     app.conf.update(broker_url="memory://")
     assert "no periodic task is fired" in browser.get(LIST).content.decode()
+
+
+LABELS = (
+    r"<label[^>]*>(.*?)</label>", r"<legend[^>]*>(.*?)</legend>", r"<h[1-6][^>]*>(.*?)</h[1-6]>", r"<th[ >].*?</th>",
+    r"<summary>(.*?)</summary>", r'<div class="help"[^>]*>(.*?)</div>', r"<p class=\"celeriac-banner\"[^>]*>(.*?)</p>",
+)  # fmt: skip
+"""Where a page says what something is."""
+
+
+def labels_without_chinese(page: str) -> set[str]:
+    """Return the labels, heads, titles and explanations of a page that have no Chinese character."""
+    content = page[page.index('id="content"') :]  # what stands beside it is Django's own
+    matches = [match[0] for label in LABELS for match in re.finditer(label, content, re.DOTALL)]
+    found = {re.sub(r"<[^>]*>|\s+", " ", text).strip() for text in matches}
+    return {text for text in found if text and not re.search("[\u4e00-\u9fff]", text)}
+
+
+def test_every_label_head_filter_and_explanation_is_in_chinese_too(browser: Client) -> None:
+    row = entry()
+    pages = (LIST, ADD, change_page(row), *(f"/admin/celeriac/{model}/" for model in ("job", "queue", "worker")))
+    with override_settings(LANGUAGE_CODE="zh-hans"), translation.override("zh-hans"):
+        english = {address: labels_without_chinese(browser.get(address).content.decode()) for address in pages}
+        refusal = refused(browser, args="[]", jitter="-1")
+    assert not {address: found - {row.name} for address, found in english.items() if found - {row.name}}
+    assert refusal["args"] == "不能这样调用 shop.add(a: 'int', b: 'int' = 0) -> 'int'：缺少参数 'a'。"
+    assert refusal["jitter"].startswith("jitter 是 -1.0；应为秒数")
 
 
 def test_nothing_of_an_entry_is_unescaped(browser: Client) -> None:

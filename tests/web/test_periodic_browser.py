@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -74,6 +75,15 @@ class Page:
     def is_shown(self, name: str) -> bool:
         return bool(self.find(f"[name={name}]").is_displayed())
 
+    def times(self) -> list[str]:
+        """Return the next times that are shown."""
+        return [str(item.text) for item in self.window.find_elements(By.CSS_SELECTOR, ".celeriac-preview li")]
+
+    def is_below(self, text: str, field: str) -> bool:
+        """Return whether a text begins where an input does, and not where the input's label does."""
+        begins = "const text = new Range(); text.selectNodeContents(arguments[0]); return text.getBoundingClientRect().left"
+        return bool(self.window.execute_script(begins, self.find(text)) == self.find(f"[name={field}]").rect["x"])
+
     def keep_picture(self, name: str, file: str) -> None:
         """Keep what is shown from an input on."""
         self.window.execute_script("arguments[0].scrollIntoView()", self.find(f".field-{name}"))
@@ -98,6 +108,7 @@ def page(project: Project, browser_window: Chrome, django_db_blocker: Any) -> It
     with django_db_blocker.unblock(), database(ALIAS, ENGINE=engine, NAME=project.path, OPTIONS=OPTIONS):
         project.configure(FROM_CODE)
         give_admin(project)
+        project.configure('MIDDLEWARE.insert(2, "django.middleware.locale.LocaleMiddleware")')
         browser_window.set_window_size(1500, 900)
         up, admin = open_site(project)
         yield Page(browser_window, admin)
@@ -122,12 +133,12 @@ def test_an_entry_is_made_runs_becomes_a_crontab_is_paused_and_run_by_hand(page:
     page.type("task", "shop.tasks.ad")
     page.until(lambda: "Did you mean 'shop.tasks.add'?" in page.says(".field-task"))
     page.type("task", "shop.tasks.add")
-    page.until(lambda: "missing a required argument: 'a'" in page.says(".field-args"))
+    page.until(lambda: "the argument 'a' is missing" in page.says(".field-args"))
     page.type("args", "[1, 2]")
     page.type("interval_every_0", "3")
     page.until(lambda: page.says(".celeriac-preview strong") == "every 3 seconds")
     page.until(lambda: not page.window.find_elements(By.CSS_SELECTOR, ".celeriac-error"))
-    assert len(page.window.find_elements(By.CSS_SELECTOR, ".celeriac-preview li")) == 5
+    assert len(page.times()) == 5
     assert page.says(".celeriac-signature") == "shop.tasks.add(a, b)"
     page.keep_picture("task", "schedules-form.png")
     page.press("[name=_continue]")
@@ -145,7 +156,8 @@ def test_an_entry_is_made_runs_becomes_a_crontab_is_paused_and_run_by_hand(page:
     page.keep_picture("kind", "schedules-hint.png")
     page.type("crontab_minute", "30")
     page.type("time_zone", "Europe/Berlin")
-    page.until(lambda: page.says(".celeriac-preview strong") == "at 04:30, every day (Europe/Berlin)")
+    page.until(lambda: page.says(".celeriac-preview strong") == "at 04:30, every day")
+    assert page.says("[data-of=zone]") == "Europe/Berlin"
     page.press("[name=_continue]")
     assert (row().kind, row().fields["hour"], row().time_zone) == ("crontab", "4", "Europe/Berlin")
     page.until(lambda: row().next_run is not None)
@@ -162,3 +174,37 @@ def test_an_entry_is_made_runs_becomes_a_crontab_is_paused_and_run_by_hand(page:
     page.open("celeriac/periodictask/")
     assert "off" in page.says("#result_list")
     keep_picture(page.window, "schedules-list.png")
+
+
+def test_a_saved_interval_goes_on_and_a_refused_change_says_in_chinese_what_it_would_be(page: Page) -> None:
+    daily = PeriodicTask.objects.using(ALIAS).create(
+        name="daily", kind="interval", fields={"every": 86400}, task="shop.tasks.add", args=[1, 2], time_zone="UTC",
+        next_run=datetime(2100, 1, 1, 0, 34, 5, tzinfo=UTC),
+    )  # fmt: skip
+    page.log_in()
+    page.window.add_cookie({"name": "django_language", "value": "zh-hans"})
+
+    page.open(f"celeriac/periodictask/{daily.pk}/change/")
+    page.until(lambda: page.says(".celeriac-signature") == "shop.tasks.add(a, b)")
+    assert [time[-19:] for time in page.times()] == [f"2100-01-0{day} 00:34:05" for day in range(1, 6)]
+    assert page.says(".celeriac-preview strong") == "每 24 小时"
+    assert page.is_below(".celeriac-signature", "task")
+
+    page.choose("kind", "cron")
+    page.type("cron_line", "0 0 31 2 *")
+    page.type("args", "[1]")
+    page.press("[name=_continue]")
+    page.until(lambda: page.says(".celeriac-signature") == "shop.tasks.add(a, b)")
+    assert (page.says(".celeriac-preview strong"), page.times()) == ("", [])
+    assert "缺少参数 'b'。" in page.says(".field-args .errorlist"), "what was refused stays until one types"
+
+    page.type("cron_line", "0 0 28 2 *")
+    page.until(lambda: len(page.times()) == 5)
+    page.until(lambda: "缺少参数 'b'。" in page.says(".field-args .celeriac-error"))
+    assert page.is_below(".field-args .celeriac-error", "args")
+    page.type("args", "[1, 2]")
+    page.press("[name=_continue]")
+    daily.refresh_from_db()
+    assert daily.fields == {"line": "0 0 28 2 *"}
+    page.open(f"celeriac/periodictask/{daily.pk}/history/")
+    assert "已修改日程的种类和行。" in page.says("#change-history").replace(" ", "")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import PositiveSmallIntegerField, QuerySet
 from django.forms.models import model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, path, reverse
@@ -75,6 +75,8 @@ class PeriodicTaskAdmin(PeriodicTaskColumns, PeriodicTaskActions):
         "total_run_count",
         "last_runs",
     )
+
+    formfield_overrides: ClassVar = {PositiveSmallIntegerField: {"min_value": None}}  # ``timing_problems`` says it better
 
     class Media:
         js = (forms.Script("celeriac/periodic.js", type="module"),)
@@ -188,9 +190,11 @@ class PeriodicTaskAdmin(PeriodicTaskColumns, PeriodicTaskActions):
 
     def preview(self, request: HttpRequest) -> JsonResponse:
         """Say what the form means so far, as JSON: words, next times, hint; how the task is called; errors by input."""
-        if not (self.has_add_permission(request) or self.has_change_permission(request)):
+        row = self.get_object(request, request.GET["row"]) if "row" in request.GET else None
+        allowed = self.has_add_permission(request) if row is None else self.has_change_permission(request, row)
+        if not allowed:
             raise PermissionDenied
-        form = self.get_form(request)(request.POST)
+        form = self.get_form(request, row, change=row is not None)(request.POST, instance=row)
         form.full_clean()
         errors = form.errors.get_json_data()
         said = {

@@ -127,14 +127,18 @@ class PeriodicTaskColumns:
 
     @admin.display(description=gettext_lazy("that means"))
     def outlook(self, row: PeriodicTask) -> SafeString:
-        """Show when it runs, planned now; the page's script keeps it up to date while one types."""
+        """Show when it runs, or would as it was typed; the page's script keeps it up to date while one types."""
+        shown = getattr(row, "typed", row)
         try:
-            data = preview_data(preview_of(current_app(), row)) if row.kind else {}
+            data = preview_data(preview_of(current_app(), shown)) if shown is not None and shown.kind else {}
         except UNREADABLE as error:
             data = {"hint": str(error)}
         times = format_html_join("", "<li>{}</li>", ((time,) for time in data.get("times", ())))
         said = [data.get(name, "") for name in ("words", "zone", "hint")]
-        return format_html(PREVIEW, reverse("admin:celeriac_periodictask_preview"), *said, times=times)
+        address = reverse("admin:celeriac_periodictask_preview")
+        if row.pk is not None:
+            address += f"?row={row.pk}"
+        return format_html(PREVIEW, address, *said, times=times)
 
 
 def _time_of(job: Job, zone: tzinfo) -> str:

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.db.models import NOT_PROVIDED
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from celeriac.admin.schedule_fields import TITLES, all_inputs, fields_of, initial_of, input_name, input_names
 from celeriac.admin.suggestions import SuggestingInput
-from celeriac.beat.checking import Problems, schedule_problems, signature_text, task_problems
+from celeriac.beat.checking import Problems, schedule_problems, signature_text, task_problems, timing_problems, zone_problems
 from celeriac.beat.preview import UNREADABLE, schedule_of
 from celeriac.beat.rows import rows_of
 from celeriac.current import current_app
@@ -21,6 +22,8 @@ from celeriac.schedules import KINDS, from_dict
 
 CALL = frozenset({"task", "args", "kwargs", "queue", "priority", "headers", "options", "jitter"})
 """Inputs that say what is enqueued."""
+POLICIES = frozenset({"misfire", "misfire_limit", "overlap", "jitter"})
+"""Inputs that say what becomes of a time that comes too late, too soon or with others."""
 
 DEFAULTS: Mapping[str, Any] = {
     field.name: field.db_default for field in PeriodicTask._meta.fields if field.db_default is not NOT_PROVIDED
@@ -35,8 +38,8 @@ def task_suggestions() -> Iterable[tuple[str, str]]:
 
 
 def zone_suggestions() -> Iterable[tuple[str, str]]:
-    """Return the names of the time zones."""
-    return [(name, "") for name in sorted(zoneinfo.available_timezones())]
+    """Return the names of the time zones; those of several words also as one types them."""
+    return [(name, name.replace("_", " ") if "_" in name else "") for name in sorted(zoneinfo.available_timezones())]
 
 
 class PeriodicTaskForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
@@ -64,6 +67,8 @@ class PeriodicTaskForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in
             "headers": forms.Textarea({"rows": 2}),
             "options": forms.Textarea({"rows": 2}),
             "description": forms.Textarea({"rows": 2}),
+            "jitter": forms.NumberInput({"min": 0, "step": "any", "class": "vIntegerField"}),
+            "misfire_limit": forms.NumberInput({"min": 1, "class": "vIntegerField"}),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,11 +76,20 @@ class PeriodicTaskForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in
         self.celery = current_app()
         self.row: PeriodicTask = self.instance
         self.initial = {**(DEFAULTS if self.instance.pk is None else inputs_of(self.instance)), **self.initial}
+        if self.instance.pk is not None and self.instance.origin == PeriodicTask.Origin.CODE and "name" in self.fields:
+            self.fields["name"].disabled = True  # the code knows it by this one
         chosen = self.data.get(self.add_prefix("kind")) if self.is_bound else None
         for kind in KINDS.values():
             for name in input_names(kind):
                 if kind.kind != chosen:  # what is not asked for may stay empty
                     self.fields[name].required = False
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """The names of the inputs that were changed. Those of the kinds that were not chosen do not count."""
+        chosen = self.data.get(self.add_prefix("kind"))
+        others = {name for kind in KINDS.values() if kind.kind != chosen for name in input_names(kind)}
+        return [name for name in super().changed_data if name not in others]
 
     def clean_name(self) -> str:
         """Return a name that no other entry of the same database has."""
@@ -107,10 +121,16 @@ class PeriodicTaskForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in
         kind = cleaned.get("kind", "")
         self._forget_other_kinds(kind)
         self.row = self._candidate(kind)
-        if not self.errors.keys() & {"kind", "time_zone", "start", "end", *self._inputs(kind)}:
+        if self.schedule_is_readable():
             self._complain(kind, schedule_problems(self.celery, self.row))
+        elif "time_zone" not in self.errors:
+            self._complain(kind, zone_problems(self.row))
         if not self.errors.keys() & CALL:
             self._complain(kind, task_problems(self.celery, self.row))
+        if not self.errors.keys() & POLICIES:
+            self._complain(kind, timing_problems(self.row))
+        readable = self.row if self.schedule_is_readable() else None
+        self.instance.typed = readable  # what the page shows where this form is refused
         return cleaned
 
     def schedule_is_readable(self) -> bool:
@@ -139,6 +159,8 @@ class PeriodicTaskForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in
                 setattr(row, name, self.cleaned_data[name])
         if {"kind", "time_zone", *self._inputs(kind)}.intersection(self.changed_data) or self.instance.pk is None:
             row.fields = _as_declared(kind, fields_of(kind, self.cleaned_data), row.time_zone)
+        if any(getattr(row, name) != getattr(self.instance, name) for name in row.PLANNED):
+            row.next_run = row.held = None  # as saving it does
         return row
 
     def _complain(self, kind: str, problems: Problems) -> None:

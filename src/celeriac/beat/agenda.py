@@ -9,7 +9,7 @@ from django.db import Error, connections
 from celeriac.beat.ahead import PlanningAhead
 from celeriac.beat.declaring import declared
 from celeriac.beat.planning import Planning
-from celeriac.beat.synchronising import synchronise
+from celeriac.beat.synchronising import replan, synchronise
 from celeriac.engine.brokers.sql.agenda import SQLAgenda
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.errors import BrokerUnavailable
@@ -45,6 +45,7 @@ class Agenda:
         try:
             if not self._synchronised:
                 synchronise(self._alias, declared(self._app))
+                replan(self._alias, self._app.settings.timezone)
                 self._synchronised = True
                 connections[self._alias].close()
             return self._agenda.fire(limit)

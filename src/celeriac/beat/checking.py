@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from celeriac.arguments import ArgumentCheck
+from celeriac.arguments import ArgumentCheck, Misfit
+from celeriac.beat.fitting import check_arguments
 from celeriac.beat.planning import OF_A_ROW, Planning, arguments_of
+from celeriac.beat.policies import policy_problems
 from celeriac.beat.preview import UNREADABLE, preview_of
 from celeriac.beat.rows import entry_of
 from celeriac.engine.errors import did_you_mean
@@ -28,15 +30,13 @@ Problems = dict[str, str]
 
 def problems_of(app: Celery, row: PeriodicTask) -> Problems:
     """Return what is wrong with a row, saved or not. Nothing is enqueued."""
-    return {**schedule_problems(app, row), **task_problems(app, row)}
+    return {**schedule_problems(app, row), **timing_problems(row), **task_problems(app, row)}
 
 
 def schedule_problems(app: Celery, row: PeriodicTask) -> Problems:
     """Return what is wrong with when it runs. The names are those of the schedule's kind, ``time_zone``, ``kind``, ``end``."""
-    try:
-        zone_of(row.time_zone or None)
-    except UNREADABLE as error:
-        return {"time_zone": str(error)}
+    if wrong := zone_problems(row):
+        return wrong
     try:
         preview = preview_of(app, row, times=1)
     except UNREADABLE as error:
@@ -47,11 +47,31 @@ def schedule_problems(app: Celery, row: PeriodicTask) -> Problems:
     return {"kind" if row.end is None else "end": _("Its time is over: there is none to come.")}
 
 
+def zone_problems(row: PeriodicTask) -> Problems:
+    """Return what is wrong with its time zone."""
+    try:
+        zone_of(row.time_zone or None)
+    except UNREADABLE as error:
+        return {"time_zone": str(error)}
+    return {}
+
+
+def timing_problems(row: PeriodicTask) -> Problems:
+    """Return what is wrong with what becomes of its times: those that were missed, that overlap, that are put off."""
+    return policy_problems(row.misfire, row.misfire_limit, row.overlap, row.jitter)
+
+
+def unknown_task(app: Celery, name: str) -> str:
+    """Return a sentence where there is no task of this name; empty where there is one."""
+    if name in app.tasks:
+        return ""
+    return _("No task is registered as {name!r}.{hint}").format(name=name, hint=did_you_mean(name, app.tasks))
+
+
 def task_problems(app: Celery, row: PeriodicTask) -> Problems:
     """Return what is wrong with what it runs: the task's name, arguments that do not fit it, options that there are not."""
-    if row.task not in app.tasks:
-        text = _("No task is registered as {name!r}.{hint}")
-        return {"task": text.format(name=row.task, hint=did_you_mean(row.task, app.tasks))}
+    if unknown := unknown_task(app, row.task):
+        return {"task": unknown}
     entry = entry_of(row)
     try:
         args, kwargs, _options = arguments_of(entry)
@@ -59,20 +79,13 @@ def task_problems(app: Celery, row: PeriodicTask) -> Problems:
         return {_blamed(str(error), ("args", "kwargs", *OPTIONS)): str(error)}
     try:
         check_arguments(app.tasks[row.task], args, kwargs)
-    except TypeError as error:
-        return {"kwargs" if _blamed(str(error).rpartition(":")[2], kwargs) else "args": str(error)}
+    except Misfit as error:
+        return {"kwargs" if error.argument in kwargs else "args": str(error)}
     try:
         Planning(app).job(entry, app.clock.wall())
     except OF_A_ROW as error:
         return {_blamed(str(error), OPTIONS) or "options": str(error)}
     return {}
-
-
-def check_arguments(task: Any, args: Any, kwargs: Any) -> None:
-    """Raise ``TypeError`` where a task could not be called so, and wants its calls to be checked."""
-    wanted = task.app.strict_typing if task.typing is None else task.typing
-    if wanted:
-        ArgumentCheck(task.name, task.run)(args, kwargs)
 
 
 def signature_text(task: Any) -> str:

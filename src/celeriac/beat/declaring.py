@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from celeriac import options as opts
+from celeriac.beat.policies import policy_problems
 from celeriac.engine.codec import encode_payload
 from celeriac.engine.errors import did_you_mean
 from celeriac.engine.translation import gettext as _
@@ -61,12 +62,15 @@ def declared(app: Celery) -> dict[str, Declaration]:
 
 
 def _declaration(entry: Any, zone: tzinfo) -> Declaration:
+    if not isinstance(entry, Mapping) and not hasattr(entry, "__dict__"):
+        problem = _("The entry is {entry!r}; expected names with values, such as 'task' and 'schedule'.").format(entry=entry)
+        return Declaration({"task": "", "kind": UNREADABLE, "fields": {}}, problem)
     fields = dict(entry) if isinstance(entry, Mapping) else vars(entry)
     task = str(getattr(fields.get("task"), "name", fields.get("task") or ""))
     try:
         return Declaration(_columns(task, fields, zone))
     except (ValueError, TypeError, NotImplementedError) as error:
-        return Declaration({"task": task, "kind": UNREADABLE, "fields": {}}, str(error))
+        return Declaration({"task": task[: opts.MAX_NAME], "kind": UNREADABLE, "fields": {}}, str(error))
 
 
 def _columns(task: str, entry: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
@@ -85,10 +89,17 @@ def _columns(task: str, entry: Mapping[str, Any], zone: tzinfo) -> dict[str, Any
     )
     return {
         **_schedule_columns(entry.get("schedule"), bool(entry.get("relative"))),
-        "task": task, "args": args, "kwargs": kwargs, "headers": rest.pop("headers"), "options": rest,
+        "task": opts.text("task", task), "args": args, "kwargs": kwargs, "headers": rest.pop("headers"), "options": rest,
         "queue": "" if queue is None else opts.text("queue", getattr(queue, "name", queue)), "priority": priority,
-        **{name: _moment(entry.get(name, default), zone) for name, default in _OWN.items()},
+        **_own_columns(entry, zone),
     }  # fmt: skip
+
+
+def _own_columns(entry: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
+    columns = {name: _moment(entry.get(name, default), zone) for name, default in _OWN.items()}
+    if wrong := policy_problems(columns["misfire"], columns["misfire_limit"], columns["overlap"], columns["jitter"]):
+        raise ValueError(" ".join(wrong.values()))
+    return columns
 
 
 def _plain_args(args: Any) -> list[Any]:

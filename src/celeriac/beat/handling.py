@@ -53,7 +53,7 @@ def resume(app: Celery, row: PeriodicTask) -> bool:
         raise CeleriacError(_("It is no longer declared in the code. Clone it to go on with it."))
     if row.enabled:
         return False
-    row.enabled = True
+    row.enabled, row.next_run, row.held = True, None, None
     _refuse(problems_of(app, row))
     row.save()
     return True
@@ -65,6 +65,7 @@ def back_to_declaration(row: PeriodicTask) -> dict[str, Any]:
     for column in overrides:
         setattr(row, column, column_value(column, (row.declaration or {})[column]))
     if overrides:
+        row.enabled = (row.declaration or {}).get("enabled", row.enabled)
         row.save()
     return overrides
 

@@ -1,17 +1,17 @@
-"""What is to come: the periodic tasks in words with their next runs, also those of the code that are not in the table yet."""
+"""What is to come: the periodic tasks in words with their next runs; those of the code as the next start will have them."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from celeriac.beat.checking import task_problems
 from celeriac.beat.declaring import declared
-from celeriac.beat.preview import UNREADABLE, schedule_of, words_of
-from celeriac.beat.rows import entry_of
-from celeriac.beat.synchronising import new_row
-from celeriac.beat.timetable import Timetable
+from celeriac.beat.preview import UNREADABLE, coming_times, schedule_of, words_of
+from celeriac.beat.synchronising import is_planned_elsewhere, synchronised
 from celeriac.engine.translation import gettext as _
 from celeriac.schedules.zone import zone_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NEXT = 3
 """Runs that are told of each."""
-AT_START = 10
+AT_START = 100
 """Periodic tasks that a start-up text tells of."""
 
 
@@ -46,18 +46,23 @@ class Found(NamedTuple):
 
 
 def outlook(app: Celery, alias: str, limit: int, disabled: bool = False) -> Found:
-    """Return up to ``limit`` periodic tasks of a database, the disabled ones only where asked. Raises Django's ``Error``."""
+    """Return up to ``limit`` periodic tasks of a database, the disabled ones only where asked. Raises Django's ``Error``.
+
+    First come those of the code that are stopped for what is wrong with them, asked for or not.
+    """
     from celeriac.models import PeriodicTask  # models cannot be imported before the apps are loaded
 
-    table = PeriodicTask.objects.using(alias)
     in_code = declared(app)
-    known = set(table.filter(name__in=in_code).values_list("name", flat=True))
-    new = [new_row(PeriodicTask, name, declaration) for name, declaration in in_code.items() if name not in known]
-    new = [row for row in new if disabled or row.enabled]
-    kept = table.filter(retired=False) if disabled else table.filter(retired=False, enabled=True)
-    first = sorted([*new, *kept.order_by("name")[:limit]], key=lambda row: row.name)[:limit]
-    more = 0 if len(first) < limit else len(new) + kept.count() - len(first)
+    code = [row for row in synchronised(alias, in_code) if disabled or row.enabled or row.problem]
+    others = PeriodicTask.objects.using(alias).exclude(origin="code").exclude(name__in=in_code)
+    kept = others if disabled else others.filter(enabled=True)
+    first = sorted([*code, *kept.order_by("name")[:limit]], key=_place)[:limit]
+    more = 0 if len(first) < limit else len(code) + kept.count() - len(first)
     return Found([_entry(app, row) for row in first], more)
+
+
+def _place(row: PeriodicTask) -> tuple[bool, str]:
+    return not row.problem, row.name
 
 
 def _entry(app: Celery, row: PeriodicTask) -> Outlook:
@@ -65,29 +70,32 @@ def _entry(app: Celery, row: PeriodicTask) -> Outlook:
     try:
         schedule = schedule_of(app, row)
         told |= {"when": words_of(app, row), "hint": schedule.hint(), "zone": row.time_zone or app.settings.timezone}
+        told["problem"] = row.problem or " ".join(task_problems(app, row).values())
         return Outlook(**told, next=_next_runs(app, row) if row.enabled else [])
     except UNREADABLE as failure:
-        return Outlook(**{**told, "when": row.problem or str(failure)})
+        problem = row.problem or str(failure)
+        return Outlook(**{**told, "when": problem, "problem": problem})
 
 
 def _next_runs(app: Celery, row: PeriodicTask) -> list[float]:
-    """Return the next runs: that which is planned, and those after it."""
-    timetable = Timetable(entry_of(row), row.fields, app.settings.timezone)
-    following = timetable.next(app.clock.wall()) if row.next_run is None else row.next_run.timestamp()
-    times: list[float] = []
-    while following is not None and len(times) < NEXT:
-        times.append(following)
-        following = timetable.next(following)
-    return times
+    now = datetime.fromtimestamp(app.clock.wall(), UTC)
+    if is_planned_elsewhere(row, app.settings.timezone, now):
+        row.next_run = None
+    return list(islice(coming_times(app, row), NEXT))
 
 
 def lines(app: Celery, alias: str) -> list[str]:
     """Return the lines of a start-up text: what runs, and what of it is likely not meant so. Raises Django's ``Error``."""
     found = outlook(app, alias, AT_START)
     text: list[str] = []
+    begin = _("  beat    ")
     for entry in found.entries:
-        begin = _("  beat    ") if not text else " " * len(_("  beat    "))
+        if entry.problem:
+            about = _("{name} does not run: {problem}").format(name=entry.name, problem=entry.problem)
+            text.append(_("  warning {text}").format(text=about))
+            continue
         text.append(begin + _("{name}: {when}; next {times}").format(name=entry.name, when=entry.when, times=_shown(entry)))
+        begin = " " * len(begin)
         if entry.hint:
             text.append(_("  warning {text}").format(text=f"{entry.name}: {entry.hint}"))
     if found.more:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from celeriac.arguments import Misfit
+from celeriac.beat.fitting import Fitting
+from celeriac.beat.policies import policy_problems
 from celeriac.beat.timetable import AT_ONCE, Timetable
 from celeriac.calling import build_job
 from celeriac.engine.codec import decode_payload
@@ -27,7 +30,7 @@ logger = logging.getLogger("celeriac.beat")
 LOOK_AGAIN = 1.0
 """Seconds until a tick that is held is looked at again."""
 UNKNOWN_FOR = 60.0
-"""Seconds that a tick waits for somebody who knows its task: a worker with newer code, perhaps."""
+"""Seconds that a tick waits for somebody who knows its task, or one that takes its arguments: a worker with newer code."""
 KEPT = 10
 """Ids of its last jobs that an entry keeps."""
 OF_A_ROW = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError, CeleriacError)
@@ -39,6 +42,7 @@ class Planning:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
+        self._fitting = Fitting(app)
 
     def __call__(self, entries: Sequence[Entry], now: float, is_live: IsLive) -> list[Step]:
         """Return a step for each entry. One that cannot be understood is stopped, and says why; the others go on."""
@@ -57,24 +61,18 @@ class Planning:
     def understood(self, entry: Entry, now: float, is_live: IsLive) -> Step:
         """Return the step of an entry. Raises one of ``OF_A_ROW``."""
         _refuse_misdates(entry)
+        if wrong := policy_problems(entry.misfire, entry.misfire_limit, entry.overlap, entry.jitter):
+            raise ValueError(" ".join(wrong.values()))
         timetable = Timetable(entry, _mapping("fields", entry.fields), self._app.settings.timezone)
         if entry.next_run is None:
-            return _first(entry, timetable, now)
+            return _first(entry, timetable, now, self._app.settings.timezone)
         if entry.task not in self._app.tasks:
-            return self._await_somebody(entry, now)
-        return self._fire(entry, timetable, now, is_live)
-
-    def _await_somebody(self, entry: Entry, now: float) -> Step:
-        """Hold the tick of a task that nobody here knows; stop the entry where nobody else comes."""
-        assert entry.next_run is not None
-        nominal = entry.next_run if entry.held is None else entry.held
-        problem = _("No worker knows the task {task!r}.{hint}").format(
-            task=entry.task, hint=did_you_mean(entry.task, self._app.tasks)
-        )
-        if now - nominal > UNKNOWN_FOR:
-            logger.error("The periodic task %r is stopped: %s", entry.name, problem)
-            return Step(entry=entry.id, enabled=False, problem=problem)
-        return Step(entry=entry.id, next_run=now + LOOK_AGAIN, held=nominal, problem=problem)
+            text = _("No worker knows the task {task!r}.{hint}")
+            return _await_somebody(entry, now, text.format(task=entry.task, hint=did_you_mean(entry.task, self._app.tasks)))
+        try:
+            return self._fire(entry, timetable, now, is_live)
+        except Misfit as error:
+            return _await_somebody(entry, now, str(error))
 
     def _fire(self, entry: Entry, timetable: Timetable, now: float, is_live: IsLive) -> Step:
         assert entry.next_run is not None
@@ -114,7 +112,10 @@ class Planning:
         options |= {"queue": entry.queue or None, "priority": entry.priority}
         marks = {PERIODIC: entry.name, NOMINAL: time}
         app = self._app
-        job = build_job(app, entry.task, app.tasks.get_task(entry.task), args, kwargs, options, marks, app.router.written)
+        task = app.tasks.get_task(entry.task)
+        if task is not None:
+            self._fitting.check(entry.task, args, kwargs)
+        job = build_job(app, entry.task, task, args, kwargs, options, marks, app.router.written)
         job.schedule, job.nominal = entry.name, nominal
         return job
 
@@ -125,11 +126,22 @@ def _refuse_misdates(entry: Entry) -> None:
             raise ValueError(_("{column} was {value!r}, which is no time.").format(column=column, value=value))
 
 
-def _first(entry: Entry, timetable: Timetable, now: float) -> Step:
+def _first(entry: Entry, timetable: Timetable, now: float, zone: str) -> Step:
     """Plan an entry that is new or was changed. What has run does not run again, also where the clock was put back."""
     first = timetable.next(max(now, entry.last_run or 0.0))
-    problem = "" if first is not None else _("Its time is over: there is none to come.")
-    return Step(entry=entry.id, next_run=first, enabled=first is not None, problem=problem)
+    if first is None:
+        return Step(entry=entry.id, enabled=False, problem=_("Its time is over: there is none to come."))
+    return Step(entry=entry.id, next_run=first, zone="" if entry.time_zone or timetable.every else zone)
+
+
+def _await_somebody(entry: Entry, now: float, problem: str) -> Step:
+    """Hold a tick that cannot be here and perhaps can elsewhere; stop the entry where nobody comes."""
+    assert entry.next_run is not None
+    nominal = entry.next_run if entry.held is None else entry.held
+    if now - nominal > UNKNOWN_FOR:
+        logger.error("The periodic task %r is stopped: %s", entry.name, problem)
+        return Step(entry=entry.id, enabled=False, problem=problem)
+    return Step(entry=entry.id, next_run=now + LOOK_AGAIN, held=nominal, problem=problem)
 
 
 def _due(entry: Entry, timetable: Timetable, first: float, now: float) -> tuple[list[float], float | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, tzinfo
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import msgspec
 
 from celeriac.beat.rows import entry_of
 from celeriac.beat.timetable import Timetable
+from celeriac.engine.translation import gettext
 from celeriac.schedules import BaseSchedule, from_dict
 from celeriac.schedules.zone import name_of
 
@@ -25,7 +26,7 @@ UNREADABLE = (ValueError, TypeError, KeyError, ArithmeticError, AttributeError, 
 
 
 class Preview(msgspec.Struct, kw_only=True):
-    """What a schedule means. The times are in its zone."""
+    """What a schedule means. The times are in its zone, which the words leave out."""
 
     words: str
     zone: str
@@ -47,18 +48,28 @@ def words_of(app: Celery, row: PeriodicTask) -> str:
 
 
 def preview_of(app: Celery, row: PeriodicTask, times: int = SHOWN) -> Preview:
-    """Return what a row means, saved or not, if it is planned now. Raises one of ``UNREADABLE``."""
+    """Return what a row means, saved or not. Raises one of ``UNREADABLE``."""
     schedule = schedule_of(app, row)
-    following = _times(app, row, app.clock.wall(), schedule.tz)
+    following = islice(coming_times(app, row), times)
     return Preview(
-        words=words_of(app, row), zone=name_of(schedule.tz), times=list(islice(following, times)), hint=schedule.hint()
-    )
+        words=schedule.words(gettext), zone=name_of(schedule.tz), hint=schedule.hint(),
+        times=[datetime.fromtimestamp(time, schedule.tz) for time in following],
+    )  # fmt: skip
 
 
-def _times(app: Celery, row: PeriodicTask, after: float, zone: tzinfo) -> Iterator[datetime]:
-    """Yield the times that a ticker will come to: those between start and end."""
-    timetable = Timetable(entry_of(row), row.fields, app.settings.timezone)
-    following = timetable.next(after)
+def coming_times(app: Celery, row: PeriodicTask) -> Iterator[float]:
+    """Yield the times that a ticker will come to: from the one it has planned; without, as if it planned the row now.
+
+    One that is late is the first of them. Raises one of ``UNREADABLE``.
+    """
+    entry, now = entry_of(row), app.clock.wall()
+    timetable = Timetable(entry, row.fields, app.settings.timezone)
+    planned = entry.next_run if entry.held is None else entry.held
+    if planned is None or not row.enabled:
+        following = timetable.next(max(now, entry.last_run or 0.0))
+    else:
+        yield planned
+        following = timetable.resume(planned, max(now, planned))
     while following is not None:
-        yield datetime.fromtimestamp(following, zone)
+        yield following
         following = timetable.next(following)

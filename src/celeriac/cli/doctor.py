@@ -39,8 +39,14 @@ def run_doctor(app: Celery, options: argparse.Namespace) -> int:
             rows = [(entry.name, entry.task, entry.when, _next(entry.enabled, entry.next)) for entry in schedules.entries]
             show_table(("periodic task", "task", "when", "next runs (UTC)"), rows)
             say(_("And {n} more.").format(n=schedules.more) if schedules.more else "")
-        say(_("{checks} checks, {findings} findings.").format(checks=len(CHECKS), findings=len(found)))
+        say(counted(len(CHECKS), len(found)))
     return exits.FAILED if any(finding.gravity is not Gravity.ADVICE for finding in found) else exits.OK
+
+
+def counted(checks: int, findings: int) -> str:
+    """Return how many of both there are, in words."""
+    text = _("{checks} checks, 1 finding.") if findings == 1 else _("{checks} checks, {findings} findings.")
+    return text.format(checks=checks, findings=findings)
 
 
 def _next(enabled: bool, times: list[float]) -> str:

@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from celeriac.app import Celery
 
 
+SCHEDULES = "celeriac.W004"
+"""The system check of periodic tasks, of which the doctor has one that says more."""
+
+
 def settings(app: Celery) -> Findings:
     """Run the system checks of Celeriac's own."""
     for problem in checks.run_checks(tags=["celeriac"]):
-        if problem.level < checks.WARNING or problem.is_silenced():
+        if problem.level < checks.WARNING or problem.is_silenced() or problem.id == SCHEDULES:
             continue
         gravity = Gravity.ERROR if problem.level >= checks.ERROR else Gravity.WARNING
         fix = problem.hint or _("The sentence says what to write. manage.py check shows it too ({id}).").format(id=problem.id)

@@ -54,6 +54,8 @@ class Step(msgspec.Struct, kw_only=True, gc=False):
     """The ids of its last jobs from now on. None: as they were."""
     problem: str = ""
     """Why it does not run, in a sentence for people."""
+    zone: str = ""
+    """Of an entry that was planned anew: the project's zone, where its next run depends on that."""
 
 
 IsLive = Callable[[str], bool]

@@ -15,6 +15,7 @@ Zone = str | tzinfo
 
 _OFFSET = re.compile(r"UTC([+-])(\d\d):(\d\d)")
 _SECOND = timedelta(seconds=1)
+_SUGGESTED = 3
 
 
 def _utc() -> tzinfo:
@@ -55,9 +56,23 @@ def _named(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        near = get_close_matches(name, available_timezones(), 3, 0.5)
+        near = _near(name)
         hint = _("Did you mean {names}?").format(names=", ".join(near)) if near else _("A name looks like 'Europe/Berlin'.")
         raise ValueError(_("There is no time zone {name!r}. {hint}").format(name=name, hint=hint)) from error
+
+
+def _near(name: str) -> list[str]:
+    """Return the names that may be meant: in whichever case, with spaces, or by the city alone; else those that look alike."""
+    asked, known = _folded(name), {zone: _folded(zone) for zone in sorted(available_timezones())}
+    same = [zone for zone, folded in known.items() if asked == folded or folded.endswith(f"/{asked}")]
+    if same:
+        return sorted(same, key=len)[:_SUGGESTED]
+    words = {text: zone for zone, folded in known.items() for text in (folded.rpartition("/")[2], folded)}
+    return list(dict.fromkeys(words[text] for text in get_close_matches(asked, words, _SUGGESTED, 0.6)))
+
+
+def _folded(name: str) -> str:
+    return "_".join(name.casefold().split())
 
 
 def name_of(zone: tzinfo) -> str:

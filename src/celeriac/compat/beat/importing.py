@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 
+from celeriac.arguments import Misfit
 from celeriac.beat.declaring import declared
+from celeriac.beat.fitting import check_arguments
 from celeriac.compat.beat import tables
 from celeriac.compat.beat.rows import all_rows
 from celeriac.compat.beat.schedules import OF_BEAT, IntervalSchedule, Schedule
@@ -98,7 +100,7 @@ def _adjusted(app: Celery, task: PeriodicTask) -> str:
     words = str(schedule.describe())
     if task.interval is not None and task.last_run_at is not None:
         task.row.next_run = _going_on(task.interval, task.last_run_at, now)
-    if task.enabled and schedule.next(max(now, task.start_time or now)) is None:
+    if task.enabled and _is_over(task, schedule.next(max(now, task.start_time or now))):
         task.enabled = False
         return _("{words}. It is disabled: its time is over.").format(words=words)
     if not task.enabled:
@@ -106,7 +108,16 @@ def _adjusted(app: Celery, task: PeriodicTask) -> str:
     if task.task not in app.tasks:
         text = _("{words}. This project has no task {task!r}.{hint}")
         return text.format(words=words, task=task.task, hint=did_you_mean(task.task, app.tasks))
-    return words
+    try:
+        check_arguments(app.tasks[task.task], task.row.args, task.row.kwargs)
+    except Misfit as error:
+        return f"{words}. {error}"
+    hint = schedule.hint()
+    return f"{words}. {hint}" if hint else words
+
+
+def _is_over(task: PeriodicTask, following: datetime | None) -> bool:
+    return following is None or (task.row.end is not None and following > task.row.end)
 
 
 def _going_on(interval: IntervalSchedule, last: datetime, now: datetime) -> datetime | None:

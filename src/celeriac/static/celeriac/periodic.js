@@ -31,28 +31,32 @@ function writeErrors(errors) {
   for (const [name, texts] of Object.entries(errors)) {
     const row = form.querySelector(`.form-row.field-${CSS.escape(name)}`) ?? preview;
     for (const textContent of texts) {
-      row.append(Object.assign(document.createElement("p"), { className: "celeriac-error", textContent }));
+      row.append(Object.assign(document.createElement("div"), { className: "help celeriac-error", textContent }));
     }
   }
 }
 
-function show({ schedule, task, errors }) {
+function showMeaning({ schedule, task }) {
   write("words", schedule?.words);
   write("zone", schedule?.zone);
   write("hint", schedule?.hint);
   writeTimes(schedule?.times ?? []);
   signature.textContent = task?.signature ?? "";
   signature.title = task?.about ?? "";
-  writeErrors(errors);
+}
+
+function showAll(said) {
+  showMeaning(said);
+  writeErrors(said.errors);
 }
 
 // How the chosen task is called, below its name.
-const signature = Object.assign(document.createElement("p"), { className: "celeriac-signature" });
+const signature = Object.assign(document.createElement("div"), { className: "help celeriac-signature" });
 
 let asked; // the request on its way: an answer that comes after the next question is dropped
 let timer;
 
-async function ask() {
+async function ask(show) {
   asked?.abort();
   const mine = (asked = new AbortController());
   try {
@@ -67,9 +71,9 @@ async function ask() {
   }
 }
 
-function askSoon(pause) {
+function askSoon(pause, show = showAll) {
   clearTimeout(timer);
-  timer = setTimeout(ask, pause);
+  timer = setTimeout(ask, pause, show);
 }
 
 if (kind && preview) {
@@ -78,7 +82,5 @@ if (kind && preview) {
   kind.addEventListener("change", showKind);
   form.addEventListener("input", () => askSoon(PAUSE));
   form.addEventListener("change", () => askSoon(PAUSE));
-  if (!form.querySelector(".errorlist")) {
-    askSoon(0);
-  }
+  askSoon(0, form.querySelector(".errorlist") ? showMeaning : showAll); // what was refused stays until one types
 }

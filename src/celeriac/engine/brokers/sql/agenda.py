@@ -7,6 +7,7 @@ fail, a tick would still not be fired twice.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -21,9 +22,12 @@ from celeriac.engine.brokers.sql.statements import TIMES
 from celeriac.engine.entry import Entry, Planner, Step
 from celeriac.engine.faults import fault_point
 from celeriac.engine.job import LIVE, Job, State
+from celeriac.engine.request import iso
 
 if TYPE_CHECKING:
     from celeriac.engine.brokers.sql.broker import SQLBroker
+
+logger = logging.getLogger("celeriac.beat")
 
 BUSY = 0.05
 """Seconds until the next look where everything due is in the hands of others."""
@@ -36,6 +40,9 @@ MOST = 10_000
 """Entries that are planned before their time."""
 LONGEST = 0.8
 """Seconds for that: meanwhile nobody looks for what was changed, and a change is to take effect within a second."""
+
+NAMED = 5
+"""Entries of a batch that the log names, below the level of debugging."""
 
 _NEXT_RUN = Entry.__struct_fields__.index("next_run")
 _TIMES = [Entry.__struct_fields__.index(name) for name in TIMES]
@@ -73,19 +80,14 @@ class SQLAgenda:
             return self._look_ahead(until, now, limit)
         if until is None:
             return None
-        queues: Counter[str] = Counter()
-        dues: list[float] = []
+        jobs: list[Job] = []
 
         def fire() -> int:
-            queues.clear()
-            dues.clear()
             found = self._due(now, limit)
             entries = [_entry(row) for row in found]
             steps = self._plan(entries, now, self._is_live)
-            jobs = self._advance(found, steps)
+            jobs[:] = self._advance(found, steps)
             self._forget_misdates(entries)
-            queues.update(job.queue for job in jobs if job.state is State.WAITING)
-            dues.extend(job.run_at for job in jobs if job.run_at is not None)
             return len(found)
 
         try:
@@ -97,7 +99,9 @@ class SQLAgenda:
             return BUSY
         fault_point("after-tick")
         if self._elsewhere is None:
-            self._broker.wake_up(queues, min(dues, default=None))
+            queues = Counter(job.queue for job in jobs if job.state is State.WAITING)
+            self._broker.wake_up(queues, min((job.run_at for job in jobs if job.run_at is not None), default=None))
+        _tell(jobs)
         return 0.0
 
     def _look_ahead(self, until: float, now: float, limit: int) -> float:
@@ -131,7 +135,9 @@ class SQLAgenda:
         due = _seconds(first)
         if isinstance(due, float):
             return due - time, time
-        self._broker.write(self._broker.dialect.sql["misdated"], (first,))
+        names = ", ".join(name for (name,) in self._broker.read("misdated", (first,)))
+        logger.warning("The next run of %s was %r, which is no time. It is planned anew.", names, first)
+        self._broker.write(self._broker.dialect.sql["redate"], (first,))
         return 0.0, time
 
     def _due(self, now: float, limit: int) -> Rows:
@@ -144,8 +150,8 @@ class SQLAgenda:
         """Advance the rows, which must be as they were read, and push the jobs."""
         connection, dialect = self._broker.connection, self._broker.dialect
         pairs = [(row[_NEXT_RUN], step) for row, step in zip(found, steps, strict=True)]
-        planned = [dialect.planned(_values(step)) for was, step in pairs if was is None]
-        due = [(*_values(step), was) for was, step in pairs if was is not None]
+        planned = [(*dialect.planned(_values(step)), step.zone, step.entry) for was, step in pairs if was is None]
+        due = [(*_values(step), step.entry, was) for was, step in pairs if was is not None]
         if planned and connection.run_many(dialect.sql["plan"], planned) != len(planned):
             raise _Overtaken
         if due and dialect.advance(connection, due) != len(due):
@@ -170,12 +176,25 @@ class SQLAgenda:
         return job is not None and job.state in LIVE
 
 
+def _tell(jobs: Sequence[Job]) -> None:
+    """Log a batch: one line, or one for each tick where that is asked for."""
+    if not jobs:
+        return
+    if logger.isEnabledFor(logging.DEBUG):
+        for job in jobs:
+            logger.debug("Enqueued %s: the tick of %r at %s", job.id, job.schedule, iso(job.nominal))
+    elif logger.isEnabledFor(logging.INFO):
+        names = ", ".join(job.schedule or "" for job in jobs[:NAMED])
+        more = f", and {len(jobs) - NAMED} more" if len(jobs) > NAMED else ""
+        logger.info("Enqueued periodic tasks: %s%s", names, more)
+
+
 def _values(step: Step) -> tuple[Any, ...]:
-    """Return the parameters of ``plan``, with times in seconds."""
+    """Return what the row says from now on: parameters of ``advance`` and ``plan``, with times in seconds."""
     last = step.jobs[-1] if step.jobs else None
     return (
         step.next_run, step.held, step.enabled, rows.clean(step.problem), last and last.nominal, last and last.id,
-        len(step.jobs), rows.json_text(step.recent), step.entry,
+        len(step.jobs), rows.json_text(step.recent),
     )  # fmt: skip
 
 

@@ -82,7 +82,7 @@ class Dialect:
         return connection.run_many(self.sql["advance"], [(*self.planned(entry[:-1]), entry[-1]) for entry in entries])
 
     def planned(self, entry: Sequence[Any]) -> Sequence[Any]:
-        """Return the parameters of ``plan`` with times as the driver wants them."""
+        """Return the first parameters of ``advance`` and of ``plan`` with times as the driver wants them."""
         next_run, held, enabled, problem, last_run, *rest = entry
         return self.time(next_run), self.time(held), enabled, problem, self.time(last_run), *rest
 

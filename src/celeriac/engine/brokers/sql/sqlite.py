@@ -53,6 +53,13 @@ INSERT_LIVE_SINCE = """insert into celeriac_live (job, queue, priority, state, r
     select number, queue, priority, state, run_at from celeriac_job where number > %s"""
 LAST_NUMBER = f"select coalesce((select seq from sqlite_sequence where name = 'celeriac_job'), 0), {NOW}"
 
+# A column takes anything: what is no time may come after all times, as most texts do, or before them, as numbers do.
+MISDATED = "enabled = 1 and (next_run = %s or next_run > ':' or next_run < '/')"
+AGENDA = f"""select coalesce(
+        (select next_run || '' from celeriac_periodic where enabled = 1 and next_run > ':' limit 1),
+        (select next_run || ' ' from celeriac_periodic where enabled = 1 and next_run < '/' limit 1),
+        (select next_run from celeriac_periodic where enabled = 1 and next_run is not null order by next_run limit 1)),
+    exists (select 1 from celeriac_periodic where enabled = 1 and next_run is null), {NOW}"""
 
 CHECKPOINT = 10_000
 """Pages of 4 KB in the log before whoever commits carries them into the file and waits for the disk: SQLite's own 1,000 are
@@ -76,6 +83,12 @@ class SQLite(TextValues, Dialect):
         "live_of_part": "left join celeriac_live l on l.job = w.number",
         "begins": "instr(j.id, %s) = 1", "has_text": "instr(j.task, %s)", "has_bytes": "instr(j.payload, %s)",
     }  # fmt: skip
+
+    statements = {  # noqa: RUF012 - read only, as declared in Dialect
+        "agenda": AGENDA,
+        "misdated": f"select name from celeriac_periodic where {MISDATED} order by name limit 10",
+        "redate": f"update celeriac_periodic set next_run = null where {MISDATED}",
+    }
 
     def connect(self) -> OwnConnection:
         return OwnConnection(self.alias, self._options, self._prepare, self.native, "BEGIN IMMEDIATE")

@@ -9,9 +9,9 @@ RECORD = ", ".join(f"j.{column.strip()}" for column in rows.RECORD_COLUMNS.split
 TIMES = frozenset({"start", "end", "next_run", "held", "last_run"})
 """Columns of a periodic task."""
 ENTRY = ", ".join(f'{{reading}}"{column}"{{read}}' if column in TIMES else f'"{column}"' for column in Entry.__struct_fields__)
-ADVANCE = """update celeriac_periodic set next_run = %s, held = %s, enabled = %s, problem = %s,
+GO_ON = """update celeriac_periodic set next_run = %s, held = %s, enabled = %s, problem = %s,
     last_run = coalesce(%s, last_run), last_job = coalesce({text}, last_job), total_run_count = total_run_count + %s,
-    recent = coalesce({json}, recent) where id = %s"""
+    recent = coalesce({json}, recent)"""
 
 ENDED = "('succeeded', 'failed', 'cancelled', 'expired')"
 KEPT = ", ".join(f'"{column}"' for column in rows.KEPT_COLUMNS)
@@ -188,10 +188,11 @@ STATEMENTS = {
         order by next_run limit %s {{skip_locked}}""",
     "soon_due": f"""select {ENTRY} from celeriac_periodic where enabled = {{true}} and next_run <= %s
         order by next_run limit %s""",
-    "advance": f"{ADVANCE} and next_run = %s",
-    "plan": f"{ADVANCE} and next_run is null",
+    "advance": f"{GO_ON} where id = %s and next_run = %s",
+    "plan": f"{GO_ON}, planned_in = %s where id = %s and next_run is null",
     # SQLite takes any text for a time, and Django reads no row that has one which is none.
-    "misdated": "update celeriac_periodic set next_run = null where next_run = %s",
+    "misdated": "select name from celeriac_periodic where enabled = {true} and next_run = %s order by name limit 10",
+    "redate": "update celeriac_periodic set next_run = null where enabled = {true} and next_run = %s",
     "undated": """update celeriac_periodic set start = null, "end" = null, held = null, last_run = null where id = %s""",
     # -- one keeper for upkeep --------------------------------------------------------------------------------------------
     "lead": "update celeriac_leader set holder = %s, until = {ahead} where duty = %s and (holder = %s or until < {now})",
