@@ -71,13 +71,13 @@ def _redis(here: Place) -> Callable[[Job], object]:
     import redis  # each engine has a driver of its own
 
     from celeriac.engine.brokers.redis.address import Address
-    from celeriac.engine.brokers.redis.encoding import pushed
+    from celeriac.engine.brokers.redis.encoding import packed
     from celeriac.engine.brokers.redis.scripts import digest, source
 
     client, prefix = redis.Redis.from_url(here.url), Address(here.url).prefix
-    client.script_load(source("push"))
+    client.script_load(source("pushone"))
     evaluate: Callable[..., object] = client.evalsha
-    return lambda job: evaluate(digest("push"), 1, prefix, *pushed([job]))
+    return lambda job: evaluate(digest("pushone"), 1, prefix, job.id, job.queue, job.priority, packed(job))
 
 
 def _mariadb(here: Place) -> Callable[[Job], object]:

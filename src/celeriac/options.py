@@ -103,17 +103,21 @@ def _refuse_unless_of_a_backend(queue: str, settings: Settings) -> None:
 
 
 def priority_of(options: Mapping[str, Any], settings: Settings) -> int:
-    """Return the priority of a call, the higher the more urgent."""
+    """Return the priority of a call, the higher the more urgent. Raises ``ValueError``."""
     priority = options.get("priority")
-    if priority is None:
-        priority = settings.default_priority
+    checked = checked_priority(settings.default_priority if priority is None else priority)
+    return -checked if settings.reverse_priority else checked
+
+
+def checked_priority(priority: Any) -> int:
+    """Return a priority as somebody wrote it. Raises ``ValueError`` for anything that is none."""
     if not isinstance(priority, int) or isinstance(priority, bool) or priority not in PRIORITIES:
         raise ValueError(
             _("priority is {priority!r}; expected a whole number from -100 to 100, higher for more urgent.").format(
                 priority=priority
             )
         )
-    return -priority if settings.reverse_priority else priority
+    return priority
 
 
 def moment(option: str, value: Any, now: float, settings: Settings) -> float:

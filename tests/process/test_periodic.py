@@ -84,7 +84,7 @@ def test_what_the_settings_declare_is_fired_by_beat_and_run_by_a_worker(site: Pr
     for started in (worker, alone):
         assert re.search(r"^  beat    notes: every 0.2 seconds; next 20", started.printed(), re.MULTILINE)
     assert alone.printed().count("the schedule is a table of the project's database") == 3
-    assert "Enqueued periodic tasks: notes" in alone.printed(), "each tick is in its log, or in the worker's"
+    assert "Enqueued periodic tasks: 'notes'" in alone.printed(), "each tick is in its log, or in the worker's"
     assert (worker.stop(), alone.stop()) == (0, 0)
 
 

@@ -164,7 +164,7 @@ def test_a_row_that_was_changed_after_it_was_read_is_not_fired(alias: str, app: 
         ({"priority": 1000}, "priority is 1000"),
         ({"misfire": "never"}, "misfire is 'never'; expected one of skip, once, all."),
         ({"overlap": "alow"}, "overlap is 'alow'; expected one of allow, skip, queue. Did you mean 'allow'?"),
-        ({"misfire_limit": 0}, "misfire_limit is 0; expected 1 or more"),
+        ({"misfire_limit": 0}, "misfire_limit is 0; expected 1 to 32767"),
         ({"jitter": -3.0}, "jitter is -3.0; expected seconds, 0 or more"),
     ],
 )
@@ -224,7 +224,7 @@ def test_a_next_run_that_is_no_time_is_planned_anew_and_said(
     fired(agenda)
     assert [job.schedule for job in jobs(others)] == ["right"]
     assert 3590 < (rows(alias).get(name="wrong").next_run - datetime.now(UTC)).total_seconds() <= 3600
-    assert "The next run of wrong was" in caplog.text
+    assert "The next run of 'wrong' was" in caplog.text
     assert "which is no time. It is planned anew." in caplog.text
 
 
@@ -277,7 +277,7 @@ def test_a_batch_is_logged_in_one_line_and_each_tick_where_one_debugs(
     with caplog.at_level("INFO", "celeriac.beat"):
         fired(agenda)
     [line] = caplog.messages
-    assert line.startswith("Enqueued periodic tasks: entry ")
+    assert line.startswith("Enqueued periodic tasks: 'entry ")
     assert line.endswith(", and 2 more")
     caplog.clear()
     rows(alias).update(next_run=datetime.now(UTC) - timedelta(seconds=1))

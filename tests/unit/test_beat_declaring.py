@@ -134,7 +134,9 @@ def test_the_worker_of_a_test_fires_nothing() -> None:
     [
         ({"misfire": "never"}, "misfire is 'never'; expected one of skip, once, all."),
         ({"overlap": "none"}, "overlap is 'none'; expected one of allow, skip, queue."),
-        ({"misfire_limit": 0}, "misfire_limit is 0; expected 1 or more"),
+        ({"misfire_limit": 0}, "misfire_limit is 0; expected 1 to 32767"),
+        ({"misfire_limit": 40_000}, "misfire_limit is 40000; expected 1 to 32767"),
+        ({"options": {"priority": 40_000}}, "priority is 40000; expected a whole number from -100 to 100"),
         ({"jitter": float("inf")}, "jitter is inf; expected seconds"),
         ({"task": "t" * 300}, "expected 1 to 255 characters"),
     ],

@@ -168,6 +168,12 @@ def test_each_kind_is_saved_as_the_code_would_declare_it_and_shown_again(
     assert shown == {input_name(kind, name): value for name, value in fields.items()}
 
 
+def test_what_must_be_one_of_a_few_offers_nothing_else(browser: Client) -> None:
+    form = browser.get(change_page(saved(browser))).context["adminform"].form
+    offered = {name: [value for value, _label in form.fields[name].choices] for name in ("misfire", "overlap")}
+    assert offered == {"misfire": ["skip", "once", "all"], "overlap": ["allow", "skip", "queue"]}
+
+
 def test_what_is_in_the_inputs_of_another_kind_does_not_count(browser: Client) -> None:
     row = saved(browser, crontab_minute="99", solar_lat="north", solar_event="moonrise")
     assert row.fields == {"every": 3}
@@ -186,8 +192,8 @@ def test_what_is_in_the_inputs_of_another_kind_does_not_count(browser: Client) -
         ({"time_zone": "Europe/Berln"}, "time_zone", "There is no time zone 'Europe/Berln'. Did you mean Europe/Berlin"),
         ({"time_zone": "new york"}, "time_zone", "There is no time zone 'new york'. Did you mean America/New_York?"),
         ({"jitter": "-3"}, "jitter", "jitter is -3.0; expected seconds, 0 or more"),
-        ({"misfire_limit": "0"}, "misfire_limit", "misfire_limit is 0; expected 1 or more"),
-        ({"misfire_limit": "-1"}, "misfire_limit", "misfire_limit is -1; expected 1 or more"),
+        ({"misfire_limit": "0"}, "misfire_limit", "misfire_limit is 0; expected 1 to 32767"),
+        ({"misfire_limit": "-1"}, "misfire_limit", "misfire_limit is -1; expected 1 to 32767"),
         ({"options": '{"time_limt": 3}'}, "options", "There is no option 'time_limt'"),
         ({"priority": "900"}, "priority", "900"),
         ({"kind": "crontab", "crontab_minute": "0", "crontab_hour": "25"}, "crontab_hour", "hour is '25'"),

@@ -24,6 +24,7 @@ CALL = frozenset({"task", "args", "kwargs", "queue", "priority", "headers", "opt
 """Inputs that say what is enqueued."""
 POLICIES = frozenset({"misfire", "misfire_limit", "overlap", "jitter"})
 """Inputs that say what becomes of a time that comes too late, too soon or with others."""
+CHOICES: Mapping[str, Any] = {"misfire": PeriodicTask.Misfire.choices, "overlap": PeriodicTask.Overlap.choices}
 
 DEFAULTS: Mapping[str, Any] = {
     field.name: field.db_default for field in PeriodicTask._meta.fields if field.db_default is not NOT_PROVIDED
@@ -78,6 +79,11 @@ class PeriodicTaskForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in
         self.initial = {**(DEFAULTS if self.instance.pk is None else inputs_of(self.instance)), **self.initial}
         if self.instance.pk is not None and self.instance.origin == PeriodicTask.Origin.CODE and "name" in self.fields:
             self.fields["name"].disabled = True  # the code knows it by this one
+        for name, choices in CHOICES.items():
+            if name in self.fields:
+                self.fields[name] = forms.ChoiceField(  # without the empty one: each has a value from the start
+                    choices=choices, label=self.fields[name].label, help_text=self.fields[name].help_text
+                )
         chosen = self.data.get(self.add_prefix("kind")) if self.is_bound else None
         for kind in KINDS.values():
             for name in input_names(kind):

@@ -90,7 +90,8 @@ def _columns(task: str, entry: Mapping[str, Any], zone: tzinfo) -> dict[str, Any
     return {
         **_schedule_columns(entry.get("schedule"), bool(entry.get("relative"))),
         "task": opts.text("task", task), "args": args, "kwargs": kwargs, "headers": rest.pop("headers"), "options": rest,
-        "queue": "" if queue is None else opts.text("queue", getattr(queue, "name", queue)), "priority": priority,
+        "queue": "" if queue is None else opts.text("queue", getattr(queue, "name", queue)),
+        "priority": None if priority is None else opts.checked_priority(priority),
         **_own_columns(entry, zone),
     }  # fmt: skip
 

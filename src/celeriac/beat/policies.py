@@ -10,6 +10,8 @@ from celeriac.engine.translation import gettext as _
 
 MISFIRES = ("skip", "once", "all")
 OVERLAPS = ("allow", "skip", "queue")
+MOST = 32_767
+"""What the column of the misfire limit can hold."""
 
 
 def policy_problems(misfire: Any, misfire_limit: Any, overlap: Any, jitter: Any) -> dict[str, str]:
@@ -17,9 +19,9 @@ def policy_problems(misfire: Any, misfire_limit: Any, overlap: Any, jitter: Any)
     problems: dict[str, str] = {}
     if misfire not in MISFIRES:
         problems["misfire"] = _none_of("misfire", misfire, MISFIRES)
-    if not isinstance(misfire_limit, int) or misfire_limit < 1:
-        text = _("misfire_limit is {limit!r}; expected 1 or more. To run nothing that was missed, set misfire to skip.")
-        problems["misfire_limit"] = text.format(limit=misfire_limit)
+    if not isinstance(misfire_limit, int) or not 1 <= misfire_limit <= MOST:
+        text = _("misfire_limit is {limit!r}; expected 1 to {most}. To run nothing that was missed, set misfire to skip.")
+        problems["misfire_limit"] = text.format(limit=misfire_limit, most=MOST)
     if overlap not in OVERLAPS:
         problems["overlap"] = _none_of("overlap", overlap, OVERLAPS)
     if not isinstance(jitter, int | float) or not 0 <= jitter < inf:

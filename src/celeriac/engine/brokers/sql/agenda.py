@@ -135,7 +135,7 @@ class SQLAgenda:
         due = _seconds(first)
         if isinstance(due, float):
             return due - time, time
-        names = ", ".join(name for (name,) in self._broker.read("misdated", (first,)))
+        names = ", ".join(repr(name) for (name,) in self._broker.read("misdated", (first,)))
         logger.warning("The next run of %s was %r, which is no time. It is planned anew.", names, first)
         self._broker.write(self._broker.dialect.sql["redate"], (first,))
         return 0.0, time
@@ -184,7 +184,7 @@ def _tell(jobs: Sequence[Job]) -> None:
         for job in jobs:
             logger.debug("Enqueued %s: the tick of %r at %s", job.id, job.schedule, iso(job.nominal))
     elif logger.isEnabledFor(logging.INFO):
-        names = ", ".join(job.schedule or "" for job in jobs[:NAMED])
+        names = ", ".join(repr(job.schedule) for job in jobs[:NAMED])
         more = f", and {len(jobs) - NAMED} more" if len(jobs) > NAMED else ""
         logger.info("Enqueued periodic tasks: %s%s", names, more)
 
