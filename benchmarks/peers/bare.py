@@ -55,10 +55,10 @@ def _postgres(here: Place) -> Callable[[Job], object]:
     import psycopg  # each engine has a driver of its own
 
     from celeriac.engine.brokers.sql.listen import WAKE
-    from celeriac.engine.brokers.sql.postgres import PUSH
+    from celeriac.engine.brokers.sql.postgres import push_one
 
     db = psycopg.connect(host=here.host, port=here.port, user=here.user, dbname=here.database, autocommit=True)
-    cursor, push, wake = db.cursor(), PUSH[True].encode(), WAKE.encode()
+    cursor, push, wake = db.cursor(), push_one(rows.PLAIN_COLUMNS).encode(), WAKE.encode()
 
     def insert(job: Job) -> None:
         cursor.execute(push, _plain(job))

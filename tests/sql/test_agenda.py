@@ -195,17 +195,22 @@ def test_text_that_is_no_json_is_stopped_too(alias: str, agenda: SQLAgenda, othe
         assert "args is '[1,', which is not JSON" in cursor.fetchone()[0]
 
 
-@pytest.mark.parametrize(("column", "value"), [("misfire_limit", "q"), ("jitter", "abc")])
-def test_a_text_where_a_number_belongs_is_stopped_too(
-    alias: str, agenda: SQLAgenda, others: SQLBroker, column: str, value: str
-) -> None:
+def a_right_and_a_wrong_entry(alias: str, column: str, value: Any) -> None:
+    """Make two entries of which one has a value that only SQLite takes."""
     if connections[alias].vendor != "sqlite":
-        pytest.skip("this server refuses such text")
+        pytest.skip("this server refuses such a value")
     an_entry(alias, "wrong")
     an_entry(alias, "right")
     with connections[alias].cursor() as cursor:
         cursor.execute("pragma ignore_check_constraints = on")
         cursor.execute(f"update celeriac_periodic set {column} = %s where name = 'wrong'", (value,))
+
+
+@pytest.mark.parametrize(("column", "value"), [("misfire_limit", "q"), ("jitter", "abc")])
+def test_a_text_where_a_number_belongs_is_stopped_too(
+    alias: str, agenda: SQLAgenda, others: SQLBroker, column: str, value: str
+) -> None:
+    a_right_and_a_wrong_entry(alias, column, value)
     fired(agenda)
     assert [job.schedule for job in jobs(others)] == ["right"]
     assert f"{column} is {value!r}; expected" in rows(alias).values_list("problem", flat=True).get(name="wrong")
@@ -215,12 +220,7 @@ def test_a_text_where_a_number_belongs_is_stopped_too(
 def test_a_next_run_that_is_no_time_is_planned_anew_and_said(
     alias: str, agenda: SQLAgenda, others: SQLBroker, caplog: pytest.LogCaptureFixture, value: Any
 ) -> None:
-    if connections[alias].vendor != "sqlite":
-        pytest.skip("this server refuses such a time")
-    an_entry(alias, "wrong")
-    an_entry(alias, "right")
-    with connections[alias].cursor() as cursor:
-        cursor.execute("update celeriac_periodic set next_run = %s where name = 'wrong'", (value,))
+    a_right_and_a_wrong_entry(alias, "next_run", value)
     fired(agenda)
     assert [job.schedule for job in jobs(others)] == ["right"]
     assert 3590 < (rows(alias).get(name="wrong").next_run - datetime.now(UTC)).total_seconds() <= 3600

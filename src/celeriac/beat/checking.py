@@ -88,6 +88,11 @@ def task_problems(app: Celery, row: PeriodicTask) -> Problems:
     return {}
 
 
+def problem_of(app: Celery, row: PeriodicTask) -> str:
+    """Return why a row does not run, as far as that is known before its time: what stopped it, or what it cannot run."""
+    return row.problem or " ".join(task_problems(app, row).values())
+
+
 def signature_text(task: Any) -> str:
     """Return how a task is called, such as ``shop.tasks.add(a, b=1)``."""
     signature = ArgumentCheck(task.name, task.run).signature

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from celeriac.beat.checking import task_problems
+from celeriac.beat.checking import problem_of
 from celeriac.beat.declaring import declared
 from celeriac.beat.preview import UNREADABLE, coming_times, schedule_of, words_of
 from celeriac.beat.synchronising import is_planned_elsewhere, synchronised
@@ -70,7 +70,7 @@ def _entry(app: Celery, row: PeriodicTask) -> Outlook:
     try:
         schedule = schedule_of(app, row)
         told |= {"when": words_of(app, row), "hint": schedule.hint(), "zone": row.time_zone or app.settings.timezone}
-        told["problem"] = row.problem or " ".join(task_problems(app, row).values())
+        told["problem"] = problem_of(app, row)
         return Outlook(**told, next=_next_runs(app, row) if row.enabled else [])
     except UNREADABLE as failure:
         problem = row.problem or str(failure)

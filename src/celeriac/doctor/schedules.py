@@ -11,7 +11,7 @@ from django.db.models import Count, Min
 from django.db.models.functions import Now
 from django.db.utils import Error
 
-from celeriac.beat.checking import task_problems
+from celeriac.beat.checking import problem_of
 from celeriac.beat.declaring import declared
 from celeriac.beat.outlook import Found, outlook
 from celeriac.beat.preview import UNREADABLE, schedule_of
@@ -81,7 +81,7 @@ def _of_table(app: Celery, rows: Rows) -> Findings:
 def _of_code(app: Celery, rows: Sequence[PeriodicTask]) -> Findings:
     for row in rows:
         if row.enabled and row.task in app.tasks:
-            row.problem = row.problem or " ".join(task_problems(app, row).values())
+            row.problem = problem_of(app, row)
     sound = [row for row in rows if row.enabled and not row.problem]
     yield from islice(_stopped(_alike([row for row in rows if row.problem], "problem")), TOLD)
     yield from islice(_unknown(app, _alike([row for row in sound if row.task not in app.tasks], "task")), TOLD)

@@ -73,7 +73,9 @@ def _push(columns: Sequence[str], values: str) -> str:
     insert into celeriac_live (job, queue, priority, state, run_at) select * from new order by number"""
 
 
-def _push_one(columns: Sequence[str]) -> str:
+@lru_cache(maxsize=100)
+def push_one(columns: Sequence[str]) -> str:
+    """Return the statement that inserts one job with values in these columns."""
     values = ", ".join(f"%s::{_TYPES[column]}" for column in columns)
     return _push(columns, f"values ({values}, clock_timestamp())")
 
@@ -89,12 +91,9 @@ def _push_many(shared: Sequence[str], own: Sequence[str]) -> str:
     return _push((*shared, *own), f"select {', '.join(values)}, clock_timestamp() from {table} order by place")
 
 
-_ALL = (*rows.PLAIN_COLUMNS, *rows.OPTIONAL_COLUMNS)
 _ALIKE = ("task", "queue", "priority", "state")
 """What is the same in all jobs of one call of ``bulk``: arrays of it cost the server a fifth of the insert."""
 _alike: Callable[[Job], tuple[Any, ...]] = attrgetter(*_ALIKE)
-
-PUSH = {plain: _push_one(rows.PLAIN_COLUMNS if plain else _ALL) for plain in (True, False)}
 
 
 class Postgres(Dialect):
@@ -195,17 +194,16 @@ class Postgres(Dialect):
         )  # fmt: skip
 
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
-        plain = all(map(rows.is_plain, jobs))
         if len(jobs) == 1:
-            columns = rows.PLAIN_COLUMNS if plain else _ALL
-            connection.run(PUSH[plain], [self._value(column, getattr(jobs[0], column)) for column in columns])
+            columns = (*rows.PLAIN_COLUMNS, *rows.used_columns(jobs))
+            connection.run(push_one(columns), [self._value(column, getattr(jobs[0], column)) for column in columns])
             return
         with connection.atomic():
             for start in range(0, len(jobs), 5000):
-                self._push_many(connection, jobs[start : start + 5000], plain)
+                self._push_many(connection, jobs[start : start + 5000])
 
-    def _push_many(self, connection: Connection, jobs: Sequence[Job], plain: bool) -> None:
-        used = rows.PLAIN_COLUMNS if plain else (*rows.PLAIN_COLUMNS, *rows.used_columns(jobs))
+    def _push_many(self, connection: Connection, jobs: Sequence[Job]) -> None:
+        used = (*rows.PLAIN_COLUMNS, *rows.used_columns(jobs))
         values = set(map(_alike, jobs))
         shared = _ALIKE if len(values) == 1 else ()
         own = tuple(column for column in used if column not in shared)

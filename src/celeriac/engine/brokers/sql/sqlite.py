@@ -53,7 +53,8 @@ INSERT_LIVE_SINCE = """insert into celeriac_live (job, queue, priority, state, r
     select number, queue, priority, state, run_at from celeriac_job where number > %s"""
 LAST_NUMBER = f"select coalesce((select seq from sqlite_sequence where name = 'celeriac_job'), 0), {NOW}"
 
-# A column takes anything: what is no time may come after all times, as most texts do, or before them, as numbers do.
+# A column takes anything, and Django reads no row with a time that is none. What is no time may come after all times, as most
+# texts do, or before them, as numbers do.
 MISDATED = "enabled = 1 and (next_run = %s or next_run > ':' or next_run < '/')"
 AGENDA = f"""select coalesce(
         (select next_run || '' from celeriac_periodic where enabled = 1 and next_run > ':' limit 1),

@@ -190,9 +190,6 @@ STATEMENTS = {
         order by next_run limit %s""",
     "advance": f"{GO_ON} where id = %s and next_run = %s",
     "plan": f"{GO_ON}, planned_in = %s where id = %s and next_run is null",
-    # SQLite takes any text for a time, and Django reads no row that has one which is none.
-    "misdated": "select name from celeriac_periodic where enabled = {true} and next_run = %s order by name limit 10",
-    "redate": "update celeriac_periodic set next_run = null where enabled = {true} and next_run = %s",
     "undated": """update celeriac_periodic set start = null, "end" = null, held = null, last_run = null where id = %s""",
     # -- one keeper for upkeep --------------------------------------------------------------------------------------------
     "lead": "update celeriac_leader set holder = %s, until = {ahead} where duty = %s and (holder = %s or until < {now})",
