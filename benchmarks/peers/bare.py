@@ -54,17 +54,12 @@ def _sqlite(here: Place) -> Callable[[Job], object]:
 def _postgres(here: Place) -> Callable[[Job], object]:
     import psycopg  # each engine has a driver of its own
 
-    from celeriac.engine.brokers.sql.listen import WAKE
-    from celeriac.engine.brokers.sql.postgres import push_one
+    from celeriac.engine.brokers.sql.listen import waking
+    from celeriac.engine.brokers.sql.postgres import push_and_wake
 
     db = psycopg.connect(host=here.host, port=here.port, user=here.user, dbname=here.database, autocommit=True)
-    cursor, push, wake = db.cursor(), push_one(rows.PLAIN_COLUMNS).encode(), WAKE.encode()
-
-    def insert(job: Job) -> None:
-        cursor.execute(push, _plain(job))
-        cursor.execute(wake, ('"celery"', False, 1))
-
-    return insert
+    cursor, push = db.cursor(), push_and_wake(rows.PLAIN_COLUMNS).encode()
+    return lambda job: cursor.execute(push, [*_plain(job), *waking(job.queue)])
 
 
 def _redis(here: Place) -> Callable[[Job], object]:
@@ -83,16 +78,15 @@ def _redis(here: Place) -> Callable[[Job], object]:
 def _mariadb(here: Place) -> Callable[[Job], object]:
     import MySQLdb  # each engine has a driver of its own
 
-    from celeriac.engine.brokers.sql.mysql import INSERT_LIVE, INSERT_ONE
+    from celeriac.engine.brokers.sql.mysql import PUSH_ALONE
 
     db = MySQLdb.connect(unix_socket=here.host, user=here.user, database=here.database, charset="utf8mb4", autocommit=True)
-    cursor = db.cursor()
+    cursor, push = db.cursor(), f"begin; {PUSH_ALONE[True]}; commit"
 
     def insert(job: Job) -> None:
-        cursor.execute("begin")
-        cursor.execute(INSERT_ONE[True], _plain(job))
-        cursor.execute(INSERT_LIVE, (cursor.lastrowid, job.queue, job.priority, "waiting", None))
-        cursor.execute("commit")
+        cursor.execute(push, [*_plain(job), job.queue, job.priority, "waiting", None])
+        while cursor.nextset():
+            pass
 
     return insert
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 from django.db.transaction import TransactionManagementError
-from django.db.utils import DataError
+from django.db.utils import DataError, IntegrityError
+from django.test.utils import CaptureQueriesContext
 
 from celeriac.engine.brokers.base import Pause, Resume
 from celeriac.engine.brokers.sql.broker import SQLBroker
@@ -18,7 +19,7 @@ from celeriac.engine.brokers.sql.connection import OwnConnection
 from celeriac.engine.brokers.sql.mysql import check_version
 from celeriac.engine.errors import BrokerUnavailable, ImproperlyConfigured
 from celeriac.engine.job import State
-from celeriac.testing.conformance.scenario import PATIENCE, a_child, a_job, an_outcome, some_jobs, start
+from celeriac.testing.conformance.scenario import PATIENCE, QUEUE, a_child, a_job, an_outcome, some_jobs, start
 from tests.chaos.ledger import wait_for
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.parametrize("alias", ["mariadb"], indirect=True)]
@@ -63,6 +64,31 @@ def deadlocked(rival: OwnConnection, others: SQLBroker, push: Callable[[], objec
         wait_for(lambda: one_waits(others), "a lock wait", PATIENCE)
         insert(rival, first)
     pushing.finish()
+
+
+def test_a_job_that_is_enqueued_alone_is_one_trip(alias: str, caller: SQLBroker, others: SQLBroker) -> None:
+    caller.push([a_job()])  # from here on, the connection is open
+    with CaptureQueriesContext(connections[alias]) as asked:
+        caller.push([a_job(id="alone")])
+        caller.push([a_job(id="alone")])
+    texts = [query["sql"] for query in asked.captured_queries if "into celeriac_job" in query["sql"]]
+    assert [("BEGIN; " in text, "into celeriac_live" in text, text.endswith("COMMIT")) for text in texts] == [(True,) * 3] * 2
+    assert len(others.find({}, 10)) == 2
+    assert others.backlog(QUEUE, 10) == 2
+
+
+def test_a_job_that_is_enqueued_alone_is_there_wholly_or_not_at_all(alias: str, caller: SQLBroker, others: SQLBroker) -> None:
+    caller.push([a_job(id="before")])
+    following = others.connection.fetch("select max(number) + 1 from celeriac_job")[0][0]
+    others.connection.run(
+        "insert into celeriac_live (job, queue, priority, state) values (%s, 'q', 0, 'running')", (following,)
+    )
+    with pytest.raises(IntegrityError):
+        caller.push([a_job(id="half")])
+    assert others.get("half") is None
+    assert not caller.connection.in_transaction()
+    caller.push([a_job(id="after")])
+    assert others.get("after") is not None
 
 
 def test_a_worker_that_lost_a_deadlock_tries_again(alias: str, others: SQLBroker, rival: OwnConnection) -> None:

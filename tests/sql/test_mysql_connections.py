@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.brokers.sql.connection import Connection, OwnConnection
@@ -109,6 +110,15 @@ def test_the_engines_transactions_read_what_is_committed_whatever_the_project_do
         with transaction.atomic(using=repeatable):
             assert isolation() == "REPEATABLE READ", "the project's own transaction is as the project wants it"
     broker.close()
+
+
+def test_a_job_that_is_enqueued_alone_is_in_such_a_transaction_too(repeatable: str) -> None:
+    broker = SQLBroker(repeatable)
+    broker.push([a_job()])  # from here on, the connection is open
+    with CaptureQueriesContext(connections[repeatable]) as asked:
+        broker.push([a_job()])
+    first, second, *_ = asked.captured_queries[0]["sql"].split("; ")
+    assert (first, second) == ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "BEGIN")
 
 
 # -- what the server closes ------------------------------------------------------------------------------------------------

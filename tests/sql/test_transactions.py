@@ -20,10 +20,13 @@ from celeriac import Celery
 from celeriac.engine.brokers.base import Cancel
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.brokers.sql.connection import OwnConnection
+from celeriac.engine.brokers.sql.listen import LAST_LOOK, waking
+from celeriac.engine.brokers.sql.postgres import push_and_wake
+from celeriac.engine.brokers.sql.rows import PLAIN_COLUMNS
 from celeriac.engine.errors import BrokerUnavailable, DatabaseLocked, SchemaMissing
 from celeriac.engine.job import Job, State
 from celeriac.engine.outcome import Outcome
-from celeriac.testing.conformance.notifier import woken
+from celeriac.testing.conformance.notifier import QUIET, woken
 from celeriac.testing.conformance.scenario import PATIENCE, QUEUE, a_child, a_job, claim_one, known, some_jobs, start, state_of
 from celeriac.testing.mariadb import MariaDBServer
 from celeriac.testing.servers import MISSING, PostgresServer, postgres_home
@@ -180,6 +183,58 @@ def test_a_transaction_that_stays_open_does_not_keep_an_idle_child_from_others(
         third.push([a_job()])
         assert woken(others.notifier())
     third.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("alias", ["postgres"], indirect=True)
+def test_a_job_that_is_enqueued_alone_and_its_wake_up_are_one_statement(
+    alias: str, caller: SQLBroker, others: SQLBroker
+) -> None:
+    child = an_idle_child(others)
+    with CaptureQueriesContext(connections[alias]) as asked:
+        caller.push([a_job()])
+    assert len(asked.captured_queries) == 1
+    assert woken(others.notifier())
+    assert len(others.claim([QUEUE], 10, child)) == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("alias", ["postgres"], indirect=True)
+def test_who_goes_idle_while_a_push_is_under_way_finds_the_job_at_one_of_its_looks(
+    alias: str, caller: SQLBroker, others: SQLBroker
+) -> None:
+    pushing, child, job = opened(alias), a_child(others), a_job()
+    notifier = others.notifier()
+    with pushing.connection.atomic():  # the statement is over, its COMMIT is not: the disk is slow
+        values = [getattr(job, column) for column in PLAIN_COLUMNS]
+        pushing.connection.run(push_and_wake(PLAIN_COLUMNS), (*values, *waking(QUEUE)))
+        notifier.arm(child, [QUEUE])
+        assert not others.claim([QUEUE], 10, child)
+        pauses = [notifier.poll_every for _ in range(3) if not notifier.changed()]
+    assert pauses == sorted(set(pauses)), "it looks less and less often"
+    assert max(pauses) < QUIET
+    assert not notifier.drain()
+    assert notifier.changed()
+    pushing.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("alias", ["postgres"], indirect=True)
+def test_who_goes_idle_while_nothing_is_under_way_looks_once(alias: str, caller: SQLBroker, others: SQLBroker) -> None:
+    an_idle_child(others)
+    notifier = others.notifier()
+    assert not notifier.changed()
+    assert notifier.poll_every == LAST_LOOK
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("alias", ["postgres"], indirect=True)
+def test_a_wake_up_that_comes_with_the_answer_to_a_look_is_heard(alias: str, caller: SQLBroker, others: SQLBroker) -> None:
+    an_idle_child(others)
+    notifier = others.notifier()
+    caller.push([a_job(queue="elsewhere")])
+    caller.wake.wake({QUEUE: 1})
+    assert notifier.changed(), "no job waits, so it is the wake-up"
 
 
 # -- Django's own tools see what happens --------------------------------------------------------------------------------------

@@ -278,7 +278,7 @@ class Notifier(Protocol):
         """Withdraw it."""
 
     poll_every: float
-    """Seconds between two calls of ``changed`` while idle."""
+    """Seconds until the next call of ``changed`` while idle. Each may set it anew."""
 
     def drain(self) -> bool:
         """Forget wake-ups received so far. Returns whether there were any, also where the descriptor did not show them."""

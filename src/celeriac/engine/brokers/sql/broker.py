@@ -56,11 +56,14 @@ class SQLBroker(Rescue):
     # -- moving jobs -------------------------------------------------------------------------------------------------------
 
     def push(self, jobs: Sequence[Job]) -> None:
-        if not jobs:
+        if not jobs or (len(jobs) == 1 and self._pushed_and_woken(jobs[0])):
             return
         self._do(lambda: self.dialect.push(self.connection, jobs))
         waiting, due = _arrivals(jobs)
         self.connection.after_commit(lambda: self.wake_up(waiting, due))
+
+    def _pushed_and_woken(self, job: Job) -> bool:
+        return job.state is State.WAITING and self._do(lambda: self.dialect.push_and_wake(self.connection, job))
 
     def join(self, worker: WorkerInfo, lease: float) -> None:
         queues = to_json(worker.queues).decode()

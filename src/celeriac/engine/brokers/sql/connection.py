@@ -27,6 +27,10 @@ PATIENCE = 5.0
 # Whatever the project's transaction_mode is, our own short transaction on SQLite writes from its beginning: a deferred one
 # fails at once when it turns from reading to writing while another process writes.
 _BEGIN = {"sqlite": "BEGIN IMMEDIATE", "mysql": "BEGIN"}
+_READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+"""Of the next transaction on MySQL, not of the project's."""
+_MULTI_STATEMENTS = 1 << 16
+"""CLIENT_MULTI_STATEMENTS of the protocol of MySQL."""
 
 
 class Connection(Protocol):
@@ -43,6 +47,12 @@ class Connection(Protocol):
 
     def insert(self, sql: str, params: Sequence[Any]) -> int:
         """Run one INSERT; return the new row's key, or 0 where nothing was inserted (SQLite only)."""
+
+    def at_once(self, statements: str, params: Sequence[Any]) -> bool:
+        """Run several statements as a transaction of their own, in one trip to the server (MySQL only).
+
+        Returns False, with nothing done, where the driver takes one at a time (PyMySQL does) or a transaction is open.
+        """
 
     def atomic(self) -> Any:
         """Return a context manager: a transaction that can write from its beginning."""
@@ -121,6 +131,23 @@ class CallerConnection:
         cursor = self._execute(sql, params)
         return int(cursor.lastrowid or 0) if cursor.rowcount > 0 else 0
 
+    def at_once(self, statements: str, params: Sequence[Any]) -> bool:
+        django = self.django
+        if self.in_transaction() or hasattr(self._here, "short") or not _takes_several(django.connection):
+            return False
+        cursor, native, errors = self._open_cursor(django)
+        isolation = "" if getattr(django, "isolation_level", None) == "read committed" else f"{_READ_COMMITTED}; "
+        try:
+            with errors:
+                cursor.execute(native(f"{isolation}BEGIN; {statements}; COMMIT"), params)
+                while cursor.nextset():  # what one of them was refused for is raised here
+                    pass
+        except BaseException:
+            self._roll_back()
+            raise
+        cursor.close()
+        return True
+
     def atomic(self) -> AbstractContextManager[None]:
         """Join the caller's transaction, or make a short one of our own.
 
@@ -138,7 +165,7 @@ class CallerConnection:
     def _short(self, django: BaseDatabaseWrapper) -> Iterator[None]:
         """One transaction of ours alone, in the server's own words: Django would switch autocommit off and on, a trip each."""
         if django.vendor == "mysql" and getattr(django, "isolation_level", None) != "read committed":
-            self._execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", ())  # of the next transaction, not of the project's
+            self._execute(_READ_COMMITTED, ())
         cursor, native, errors = short = self._open_cursor(django)
         with errors:
             cursor.execute(native(_BEGIN[django.vendor]))
@@ -183,6 +210,11 @@ class CallerConnection:
         django = self.django
         if django.connection is not None and not django.in_atomic_block and not django.is_usable():
             django.close()
+
+
+def _takes_several(raw: Any) -> bool:
+    """Return whether a driver's connection takes several statements in one text. mysqlclient's does unless told not to."""
+    return bool(getattr(raw, "client_flag", 0) & _MULTI_STATEMENTS)
 
 
 class OwnConnection:
@@ -268,6 +300,9 @@ class OwnConnection:
     def insert(self, sql: str, params: Sequence[Any]) -> int:
         cursor = self._execute(sql, params)
         return int(cursor.lastrowid or 0) if cursor.rowcount > 0 else 0
+
+    def at_once(self, statements: str, params: Sequence[Any]) -> bool:
+        return False  # a worker writes in batches
 
     @contextmanager
     def atomic(self) -> Iterator[None]:

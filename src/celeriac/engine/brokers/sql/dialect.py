@@ -66,6 +66,10 @@ class Dialect:
         """Insert records and live rows; ids that exist are left alone."""
         raise NotImplementedError
 
+    def push_and_wake(self, connection: Connection, job: Job) -> bool:
+        """Insert one job that waits and wake an idle child, in one go. Returns False, with nothing done, where it cannot be."""
+        return False
+
     def claim(self, connection: Connection, queue: str, limit: int, child: str) -> Rows | None:
         """Take up to ``limit`` jobs of one queue: rows for ``rows.claimed_job``. None: the child is dead."""
         raise NotImplementedError

@@ -75,6 +75,12 @@ def _insert_many(columns: Sequence[str]) -> str:
 INSERT_ONE = {plain: _insert_one(columns) for plain, columns in _COLUMNS.items()}
 INSERT_MANY = {plain: _insert_many(columns) for plain, columns in _COLUMNS.items()}
 INSERT_LIVE = "insert into celeriac_live (job, queue, priority, state, run_at) values (%s, %s, %s, %s, %s)"
+PUSH_ALONE = {
+    plain: f"{insert}; insert into celeriac_live (job, queue, priority, state, run_at)"
+    " values (last_insert_id(), %s, %s, %s, %s)"
+    for plain, insert in INSERT_ONE.items()
+}
+"""One job in one trip. An id that is there already refuses the first statement, and then the second is not begun."""
 INSERT_LIVE_OF = """insert into celeriac_live (job, queue, priority, state, run_at)
     select number, queue, priority, state, run_at from celeriac_job where id in %s"""
 
@@ -152,11 +158,24 @@ class MySQL(TextValues, Dialect):
     # -- push --------------------------------------------------------------------------------------------------------------
 
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
+        if len(jobs) == 1 and self._push_alone(connection, jobs[0]):
+            return
         with connection.atomic():
             for part in _portions(jobs):
                 if len(part) == 1 or not self._push_all(connection, part):
                     for job in part:
                         self._push_one(connection, job)
+
+    def _push_alone(self, connection: Connection, job: Job) -> bool:
+        """Insert one job in one trip. Returns False, with nothing done, where that cannot be."""
+        plain = rows.is_plain(job)
+        live = (job.queue, job.priority, job.state.value, self.time(job.run_at))
+        try:
+            return connection.at_once(PUSH_ALONE[plain], (*self.values(job, _COLUMNS[plain]), *live))
+        except IntegrityError as error:
+            if not is_duplicate(error) or not connection.fetch(self.sql["numbers"], (job.id,)):
+                raise
+            return True
 
     def _push_all(self, connection: Connection, jobs: Sequence[Job]) -> bool:
         """Insert them together. Returns False, with nothing done, where one of them is there already."""

@@ -17,6 +17,7 @@ from celeriac.engine.brokers.sql import arrays, rows
 from celeriac.engine.brokers.sql.connection import PATIENCE, Connection, OwnConnection, Rows
 from celeriac.engine.brokers.sql.deadline import bound_waits
 from celeriac.engine.brokers.sql.dialect import Dialect
+from celeriac.engine.brokers.sql.listen import WAKE, waking
 from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
 
@@ -65,19 +66,31 @@ _TYPES = {
 }  # fmt: skip
 
 
-def _push(columns: Sequence[str], values: str) -> str:
+def _inserted(columns: Sequence[str], values: str) -> str:
     names = ", ".join(f'"{column}"' for column in columns)
     return f"""with new as (
         insert into celeriac_job ({names}, created) {values}
-        on conflict (id) do nothing returning number, queue, priority, state, run_at)
-    insert into celeriac_live (job, queue, priority, state, run_at) select * from new order by number"""
+        on conflict (id) do nothing returning number, queue, priority, state, run_at)"""
+
+
+INSERT_LIVE = "insert into celeriac_live (job, queue, priority, state, run_at) select * from new order by number"
+
+
+def _one(columns: Sequence[str]) -> str:
+    values = ", ".join(f"%s::{_TYPES[column]}" for column in columns)
+    return _inserted(columns, f"values ({values}, clock_timestamp())")
 
 
 @lru_cache(maxsize=100)
 def push_one(columns: Sequence[str]) -> str:
     """Return the statement that inserts one job with values in these columns."""
-    values = ", ".join(f"%s::{_TYPES[column]}" for column in columns)
-    return _push(columns, f"values ({values}, clock_timestamp())")
+    return f"{_one(columns)} {INSERT_LIVE}"
+
+
+@lru_cache(maxsize=100)
+def push_and_wake(columns: Sequence[str]) -> str:
+    """Return the statement that also wakes one idle child with its COMMIT: the parameters of ``WAKE`` follow the values."""
+    return f"{_one(columns)}, live as ({INSERT_LIVE}) {WAKE}"
 
 
 @lru_cache(maxsize=100)
@@ -88,7 +101,8 @@ def _push_many(shared: Sequence[str], own: Sequence[str]) -> str:
     arrays = ", ".join(f"%s::{'float8' if column in rows.TIMES else _TYPES[column]}[]" for column in own)
     names = ", ".join(f'"{column}"' for column in own)
     table = f"unnest({arrays}) with ordinality as u({names}, place)"
-    return _push((*shared, *own), f"select {', '.join(values)}, clock_timestamp() from {table} order by place")
+    new = _inserted((*shared, *own), f"select {', '.join(values)}, clock_timestamp() from {table} order by place")
+    return f"{new} {INSERT_LIVE}"
 
 
 _ALIKE = ("task", "queue", "priority", "state")
@@ -193,14 +207,25 @@ class Postgres(Dialect):
             ),
         )  # fmt: skip
 
+    def push_and_wake(self, connection: Connection, job: Job) -> bool:
+        if connection.in_transaction():  # that may last, and the row of the child that we wake is locked as long
+            return False
+        columns, values = self._row(job)
+        connection.run(push_and_wake(columns), (*values, *waking(job.queue)))
+        return True
+
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
         if len(jobs) == 1:
-            columns = (*rows.PLAIN_COLUMNS, *rows.used_columns(jobs))
-            connection.run(push_one(columns), [self._value(column, getattr(jobs[0], column)) for column in columns])
+            columns, values = self._row(jobs[0])
+            connection.run(push_one(columns), values)
             return
         with connection.atomic():
             for start in range(0, len(jobs), 5000):
                 self._push_many(connection, jobs[start : start + 5000])
+
+    def _row(self, job: Job) -> tuple[tuple[str, ...], list[Any]]:
+        columns = (*rows.PLAIN_COLUMNS, *rows.used_columns([job]))
+        return columns, [self._value(column, getattr(job, column)) for column in columns]
 
     def _push_many(self, connection: Connection, jobs: Sequence[Job]) -> None:
         used = (*rows.PLAIN_COLUMNS, *rows.used_columns(jobs))
