@@ -11,6 +11,7 @@ import selectors
 import signal
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from celeriac.engine.brokers.base import WorkerInfo
@@ -33,8 +34,6 @@ from celeriac.engine.worker.signalpipe import SignalPipe
 logger = logging.getLogger("celeriac.master")
 
 TICK = 0.1
-_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
-"""Made anew for each tick, which for ``epoll`` are as many calls to the system as there are processes."""
 SIGNALS = tuple(
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGCHLD")
@@ -57,6 +56,9 @@ class Master:
         self.heralds = Heralds(self.processes)
         self.shutdown = Shutdown(self.processes, self.heralds)
         self.vitals = Vitals(logger.warning)
+        self._selector = selectors.DefaultSelector()
+        self._heard: list[Generation | Process] = []
+        """Whom the selector listens to. It is made anew only where these change: that takes as long as the rest of a tick."""
 
     # -- the loop ------------------------------------------------------------------------------------------------------------
 
@@ -77,16 +79,22 @@ class Master:
 
     def _wait(self) -> None:
         """Hear what there is to hear, for a tick at the longest."""
-        with _Selector() as selector:
-            selector.register(self.signals, selectors.EVENT_READ, self._hear_signals)
-            for generation in self.processes.generations:
-                if not generation.gone:
-                    selector.register(generation.channel, selectors.EVENT_READ, lambda g=generation: self._hear_template(g))
-            for process in self.processes.all:
-                if not process.silent:
-                    selector.register(process.channel, selectors.EVENT_READ, lambda p=process: self._hear_process(p))
-            for key, _ in selector.select(TICK):
-                key.data()
+        generations = [generation for generation in self.processes.generations if not generation.gone]
+        processes = [process for process in self.processes.all if not process.silent]
+        if self._heard != [*generations, *processes]:
+            self._heard = [*generations, *processes]
+            self._listen_to(generations, processes)
+        for key, _ in self._selector.select(TICK):
+            key.data()
+
+    def _listen_to(self, generations: Sequence[Generation], processes: Sequence[Process]) -> None:
+        self._selector.close()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self.signals, selectors.EVENT_READ, self._hear_signals)
+        for generation in generations:
+            self._selector.register(generation.channel, selectors.EVENT_READ, partial(self._hear_template, generation))
+        for process in processes:
+            self._selector.register(process.channel, selectors.EVENT_READ, partial(self._hear_process, process))
 
     def _tick(self) -> None:
         """What time brings: limits, memory, a silent keeper, missing processes, the end of old generations."""

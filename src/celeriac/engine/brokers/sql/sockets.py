@@ -219,8 +219,8 @@ class SocketOrLookWake(SocketWake):
     soon after it does not look, and comes less often. Who finds several jobs wakes as many.
     """
 
-    look_every = 0.1
-    stand_by = 0.4
+    look_every = 0.125
+    stand_by = 0.5
     poll_every = look_every
 
     def __init__(self, alias: str, connection: Connection) -> None:
