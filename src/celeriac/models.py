@@ -16,6 +16,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from celeriac.fields import JobNumber
+
 MAX_ID = 255
 
 
@@ -96,7 +98,7 @@ class Job(models.Model):
 class LiveJob(models.Model):
     """The thin row of a job that has not ended. ``child``, ``delivery`` and ``job`` are the token of its claim."""
 
-    job = models.BigIntegerField(primary_key=True)
+    job = JobNumber(primary_key=True)
     queue = models.CharField(max_length=MAX_ID)
     priority = models.SmallIntegerField(db_default=0)
     state = models.CharField(max_length=10)
@@ -235,7 +237,7 @@ class Rate(models.Model):
 class Turn(models.Model):
     """When a job that a rate limit put off may run, and which attempt of it (by the number of those ended)."""
 
-    job = models.BigIntegerField(primary_key=True)
+    job = JobNumber(primary_key=True)
     task = models.CharField(max_length=MAX_ID)
     attempt = models.IntegerField()
     due = models.DateTimeField()

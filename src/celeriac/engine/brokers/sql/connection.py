@@ -20,6 +20,7 @@ from django.db.utils import Error
 from celeriac.engine.faults import fault_point
 
 Rows = list[tuple[Any, ...]]
+Statement = tuple[str, Sequence[Any]]
 PATIENCE = 5.0
 """Seconds that any one statement of the engine may wait for a lock or a server."""
 
@@ -45,13 +46,10 @@ class Connection(Protocol):
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         """Run one statement for each of ``rows``; return the number of rows changed in all."""
 
-    def insert(self, sql: str, params: Sequence[Any]) -> int:
-        """Run one INSERT; return the new row's key, or 0 where nothing was inserted (SQLite only)."""
+    def at_once(self, *statements: Statement) -> bool:
+        """Run statements as a transaction of their own, to MySQL in one trip.
 
-    def at_once(self, statements: str, params: Sequence[Any]) -> bool:
-        """Run several statements as a transaction of their own, in one trip to the server (MySQL only).
-
-        Returns False, with nothing done, where the driver takes one at a time (PyMySQL does) or a transaction is open.
+        Returns False, with nothing done, inside a transaction and where a trip takes but one (PostgreSQL, PyMySQL).
         """
 
     def atomic(self) -> Any:
@@ -127,21 +125,17 @@ class CallerConnection:
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         return int(self._execute(sql, rows, many=True).rowcount)
 
-    def insert(self, sql: str, params: Sequence[Any]) -> int:
-        cursor = self._execute(sql, params)
-        return int(cursor.lastrowid or 0) if cursor.rowcount > 0 else 0
-
-    def at_once(self, statements: str, params: Sequence[Any]) -> bool:
+    def at_once(self, *statements: Statement) -> bool:
         django = self.django
-        if self.in_transaction() or hasattr(self._here, "short") or not _takes_several(django.connection):
+        if self.in_transaction() or hasattr(self._here, "short") or not _takes_several(django):
             return False
         cursor, native, errors = self._open_cursor(django)
-        isolation = "" if getattr(django, "isolation_level", None) == "read committed" else f"{_READ_COMMITTED}; "
         try:
             with errors:
-                cursor.execute(native(f"{isolation}BEGIN; {statements}; COMMIT"), params)
-                while cursor.nextset():  # what one of them was refused for is raised here
-                    pass
+                for sql, params in _trips(django, statements):
+                    cursor.execute(native(sql), params)
+                while django.vendor == "mysql" and cursor.nextset():
+                    pass  # what one of them was refused for is raised here
         except BaseException:
             self._roll_back()
             raise
@@ -212,9 +206,19 @@ class CallerConnection:
             django.close()
 
 
-def _takes_several(raw: Any) -> bool:
-    """Return whether a driver's connection takes several statements in one text. mysqlclient's does unless told not to."""
-    return bool(getattr(raw, "client_flag", 0) & _MULTI_STATEMENTS)
+def _takes_several(django: BaseDatabaseWrapper) -> bool:
+    """Return whether statements may be sent together. mysqlclient's connection takes several in one text unless told not to."""
+    return django.vendor == "sqlite" or bool(getattr(django.connection, "client_flag", 0) & _MULTI_STATEMENTS)
+
+
+def _trips(django: BaseDatabaseWrapper, statements: Sequence[Statement]) -> Sequence[Statement]:
+    """Return a transaction as what is sent at once. SQLite is in this process, and takes one statement after the other."""
+    whole = ((_BEGIN[django.vendor], ()), *statements, ("COMMIT", ()))
+    if django.vendor == "sqlite":
+        return whole
+    first = () if getattr(django, "isolation_level", None) == "read committed" else (_READ_COMMITTED,)
+    text = "; ".join([*first, *(sql for sql, _ in whole)])
+    return ((text, [value for _, params in whole for value in params]),)
 
 
 class OwnConnection:
@@ -297,11 +301,7 @@ class OwnConnection:
             self._cursor.executemany(self._statement(sql), rows)
         return int(self._cursor.rowcount)
 
-    def insert(self, sql: str, params: Sequence[Any]) -> int:
-        cursor = self._execute(sql, params)
-        return int(cursor.lastrowid or 0) if cursor.rowcount > 0 else 0
-
-    def at_once(self, statements: str, params: Sequence[Any]) -> bool:
+    def at_once(self, *statements: Statement) -> bool:
         return False  # a worker writes in batches
 
     @contextmanager

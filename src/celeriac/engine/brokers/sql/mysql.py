@@ -74,13 +74,8 @@ def _insert_many(columns: Sequence[str]) -> str:
 
 INSERT_ONE = {plain: _insert_one(columns) for plain, columns in _COLUMNS.items()}
 INSERT_MANY = {plain: _insert_many(columns) for plain, columns in _COLUMNS.items()}
-INSERT_LIVE = "insert into celeriac_live (job, queue, priority, state, run_at) values (%s, %s, %s, %s, %s)"
-PUSH_ALONE = {
-    plain: f"{insert}; insert into celeriac_live (job, queue, priority, state, run_at)"
-    " values (last_insert_id(), %s, %s, %s, %s)"
-    for plain, insert in INSERT_ONE.items()
-}
-"""One job in one trip. An id that is there already refuses the first statement, and then the second is not begun."""
+INSERT_LIVE_OF_LAST = """insert into celeriac_live (job, queue, priority, state, run_at)
+    values (last_insert_id(), %s, %s, %s, %s)"""
 INSERT_LIVE_OF = """insert into celeriac_live (job, queue, priority, state, run_at)
     select number, queue, priority, state, run_at from celeriac_job where id in %s"""
 
@@ -169,10 +164,10 @@ class MySQL(TextValues, Dialect):
     def _push_alone(self, connection: Connection, job: Job) -> bool:
         """Insert one job in one trip. Returns False, with nothing done, where that cannot be."""
         plain = rows.is_plain(job)
-        live = (job.queue, job.priority, job.state.value, self.time(job.run_at))
+        record = (INSERT_ONE[plain], self.values(job, _COLUMNS[plain]))
         try:
-            return connection.at_once(PUSH_ALONE[plain], (*self.values(job, _COLUMNS[plain]), *live))
-        except IntegrityError as error:
+            return connection.at_once(record, (INSERT_LIVE_OF_LAST, self.live_values(job)))
+        except IntegrityError as error:  # the record's, as a rule, and then what comes after it is not begun
             if not is_duplicate(error) or not connection.fetch(self.sql["numbers"], (job.id,)):
                 raise
             return True
@@ -194,12 +189,12 @@ class MySQL(TextValues, Dialect):
     def _push_one(self, connection: Connection, job: Job) -> None:
         plain = rows.is_plain(job)
         try:
-            number = connection.insert(INSERT_ONE[plain], self.values(job, _COLUMNS[plain]))
+            connection.run(INSERT_ONE[plain], self.values(job, _COLUMNS[plain]))
         except IntegrityError as error:
             if not is_duplicate(error):
                 raise
             return
-        connection.run(INSERT_LIVE, (number, job.queue, job.priority, job.state.value, self.time(job.run_at)))
+        connection.run(INSERT_LIVE_OF_LAST, self.live_values(job))
 
     # -- claim -------------------------------------------------------------------------------------------------------------
 

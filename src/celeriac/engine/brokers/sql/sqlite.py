@@ -48,7 +48,8 @@ INSERT_PLAIN = _insert(_PLAIN, NOW)
 INSERT_FULL = _insert(_ALL, NOW)
 INSERT_MANY_PLAIN = _insert(_PLAIN, "%s")  # the time as a parameter: writing it as text for each row is a fifth of the insert
 INSERT_MANY_FULL = _insert(_ALL, "%s")
-INSERT_LIVE = "insert into celeriac_live (job, queue, priority, state, run_at) values (%s, %s, %s, %s, %s)"
+INSERT_LIVE_OF_LAST = """insert into celeriac_live (job, queue, priority, state, run_at)
+    select last_insert_rowid(), %s, %s, %s, %s where changes() > 0"""
 INSERT_LIVE_SINCE = """insert into celeriac_live (job, queue, priority, state, run_at)
     select number, queue, priority, state, run_at from celeriac_job where number > %s"""
 LAST_NUMBER = f"select coalesce((select seq from sqlite_sequence where name = 'celeriac_job'), 0), {NOW}"
@@ -116,10 +117,10 @@ class SQLite(TextValues, Dialect):
         return rows.to_json(texts).decode()
 
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
+        if len(jobs) == 1:
+            self._push_one(connection, jobs[0])
+            return
         with connection.atomic():
-            if len(jobs) == 1:
-                self._push_one(connection, jobs[0])
-                return
             ((before, now),) = connection.fetch(LAST_NUMBER)
             plain = all(map(rows.is_plain, jobs))
             columns = _PLAIN if plain else _ALL
@@ -129,10 +130,12 @@ class SQLite(TextValues, Dialect):
 
     def _push_one(self, connection: Connection, job: Job) -> None:
         plain = rows.is_plain(job)
-        values = self.values(job, _PLAIN if plain else _ALL)
-        number = connection.insert(INSERT_PLAIN if plain else INSERT_FULL, values)
-        if number:
-            connection.run(INSERT_LIVE, (number, job.queue, job.priority, job.state.value, self.time(job.run_at)))
+        record = (INSERT_PLAIN, self.values(job, _PLAIN)) if plain else (INSERT_FULL, self.values(job, _ALL))
+        live = (INSERT_LIVE_OF_LAST, self.live_values(job))
+        if not connection.at_once(record, live):
+            with connection.atomic():
+                connection.run(*record)
+                connection.run(*live)
 
     def claim(self, connection: Connection, queue: str, limit: int, child: str) -> Rows | None:
         # Reading first keeps an idle worker's look from taking the only write lock there is.
