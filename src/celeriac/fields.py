@@ -6,7 +6,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-class JobNumber(models.BigIntegerField):
+class JobNumber(models.BigIntegerField):  # type: ignore[type-arg]  # Django's own class takes none
     """The number of a job as the key of another table.
 
     SQLite finds a row by the key itself only where its type is called ``integer``; a ``bigint`` gets an index beside the

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import msgspec
 
 from celeriac.engine.attempt.runner import AttemptRunner
 from celeriac.engine.clock import SystemClock
+from celeriac.engine.errors import ChildIsDead
 from celeriac.engine.job import Job, Token
 from celeriac.engine.options import WorkerOptions
 from celeriac.engine.outcome import Failure, Outcome
@@ -94,6 +95,50 @@ class HarnessProject:
                 connection.close()
 
 
+Note = Callable[[Sequence[Outcome], set[Token]], None]
+
+
+def _witnessed(base: Any, note: Note) -> Any:
+    """Return a class of brokers that notes what each settle and each exchange has refused."""
+
+    class Witness(base):
+        def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
+            refused: set[Token] = super().settle(outcomes)
+            note(outcomes, refused)
+            return refused
+
+    class RedisWitness(Witness):
+        def exchange(self, outcomes: Sequence[Outcome], *claim: Any) -> Any:
+            self._given = outcomes
+            return super().exchange(outcomes, *claim)
+
+        def call(self, name: str, *arguments: Any) -> Any:
+            answer = super().call(name, *arguments)
+            if name == "exchange":  # here, since an exchange raises where its claim is refused, whatever it has settled
+                note(self._given, {self._given[place].token for place in answer[0]})
+            return answer
+
+    class SQLWitness(Witness):
+        @property
+        def exchange(self) -> Any:
+            exchange = super().exchange  # not every database has it
+
+            def noted(outcomes: Sequence[Outcome], *claim: Any) -> Any:
+                try:
+                    refused, jobs = exchange(outcomes, *claim)
+                except ChildIsDead:  # the transaction is undone, so nothing was settled
+                    note(outcomes, {outcome.token for outcome in outcomes})
+                    raise
+                note(outcomes, refused)
+                return refused, jobs
+
+            return noted
+
+    if not hasattr(base, "exchange"):
+        return Witness
+    return SQLWitness if isinstance(base.exchange, property) else RedisWitness
+
+
 def witness(ledger: Ledger, database: dict[str, Any]) -> Any:
     """Return a broker that writes down what it answers to settles."""
     from tests.chaos.database import open_broker  # with Django configured
@@ -103,27 +148,7 @@ def witness(ledger: Ledger, database: dict[str, Any]) -> Any:
             word = "refused" if outcome.token in refused else "accepted"
             ledger.write("ack", word, outcome.state.value, *outcome.token)
 
-    def witnessed(base: Any) -> Any:
-        class Witness(base):
-            def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
-                refused: set[Token] = super().settle(outcomes)
-                note(outcomes, refused)
-                return refused
-
-        class ExchangingWitness(Witness):
-            def exchange(self, outcomes: Sequence[Outcome], *claim: Any) -> Any:
-                self._given = outcomes
-                return super().exchange(outcomes, *claim)
-
-            def call(self, name: str, *arguments: Any) -> Any:
-                answer = super().call(name, *arguments)
-                if name == "exchange":  # here, since an exchange raises where its claim is refused, whatever it has settled
-                    note(self._given, {self._given[place].token for place in answer[0]})
-                return answer
-
-        return ExchangingWitness if hasattr(base, "exchange") else Witness
-
-    return open_broker(database, witnessed)
+    return open_broker(database, lambda base: _witnessed(base, note))
 
 
 def configure(order: Order) -> None:

@@ -21,6 +21,7 @@ from celeriac.engine.brokers.redis import scripts
 from celeriac.engine.brokers.sql import postgres
 from celeriac.engine.brokers.sql.connection import Connection
 from celeriac.engine.brokers.sql.dialect import Dialect
+from celeriac.engine.brokers.sql.sqlite import SQLite
 from celeriac.engine.brokers.sql.statements import STATEMENTS
 from celeriac.engine.job import Job, State, Token
 from celeriac.engine.keeper.leases import Leases
@@ -44,6 +45,7 @@ def _forget_tokens() -> None:
         return {outcome.token for outcome, forgery in zip(outcomes, forged, strict=True) if forgery.token in refused}
 
     Dialect.settle = settle  # type: ignore[method-assign]  # the sabotage itself
+    SQLite.one_writer = False  # a claim in the same transaction would find that the child is dead, and undo the settle
     change_scripts(*TOKEN_CHECK)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from celeriac.engine.brokers.sql.broker import SQLBroker
-from celeriac.testing.conformance import EngineSuite, ResultSuite
+from celeriac.testing.conformance import EngineSuite, ExchangeSuite, ResultSuite
 from celeriac.testing.conformance.machine import MachineSuite
 from tests.conformance.conftest import empty, opened
 
@@ -19,6 +19,10 @@ def make_broker(sqlite_alias: str) -> Callable[[], SQLBroker]:
 
 
 class TestEngine(EngineSuite):
+    pass
+
+
+class TestExchange(ExchangeSuite):
     pass
 
 

@@ -310,7 +310,7 @@ class OwnConnection:
         if self._inside:
             yield
             return
-        self._execute(self._begin, ())
+        self._start()
         self._inside = True
         try:
             yield
@@ -322,6 +322,9 @@ class OwnConnection:
         finally:
             self._inside = False
         fault_point("after-commit")
+
+    def _start(self) -> None:
+        self._execute(self._begin, ())
 
     def _roll_back(self) -> None:
         try:

@@ -22,6 +22,8 @@ class Dialect:
     """The statements of one vendor, and the operations that are more than one statement."""
 
     vendor: ClassVar[str]
+    one_writer: ClassVar[bool] = False
+    """Whether a transaction that writes keeps every other from it."""
     fragments: ClassVar[dict[str, str]]
     statements: ClassVar[dict[str, str]] = {}
     """What takes the place of the statements of the same names."""
