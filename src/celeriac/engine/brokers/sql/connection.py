@@ -310,21 +310,26 @@ class OwnConnection:
         if self._inside:
             yield
             return
-        self._start()
-        self._inside = True
         try:
+            self._start()
+            self._inside = True
             yield
             fault_point("before-commit")
             self._execute("COMMIT", ())
         except BaseException:
-            self._roll_back()
+            if self._inside:
+                self._roll_back()
             raise
         finally:
             self._inside = False
+            self._stop()
         fault_point("after-commit")
 
     def _start(self) -> None:
         self._execute(self._begin, ())
+
+    def _stop(self) -> None:
+        """The transaction is over."""
 
     def _roll_back(self) -> None:
         try:

@@ -47,6 +47,16 @@ def folder_for(place: str) -> Path:
     return Path(tempfile.gettempdir()) / f"celeriac-{user}-{_digest(place)}"
 
 
+def place_of(settings: Mapping[str, Any]) -> str:
+    """Return what all processes that use a SQLite file call it."""
+    return os.path.realpath(str(settings["NAME"]))
+
+
+def folder_of(alias: str) -> Path:
+    """Return the folder of a SQLite file."""
+    return folder_for(place_of(connections[alias].settings_dict))
+
+
 class SocketWake:
     """Sends and receives wake-ups. Each instance belongs to one thread; sending keeps no state but one socket."""
 
@@ -65,7 +75,7 @@ class SocketWake:
     @staticmethod
     def _place(settings: Mapping[str, Any]) -> str:
         """Return what all processes that use this database call it."""
-        return os.path.realpath(str(settings["NAME"]))
+        return place_of(settings)
 
     # -- receiving ---------------------------------------------------------------------------------------------------------
 

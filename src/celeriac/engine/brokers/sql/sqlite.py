@@ -6,18 +6,16 @@ immediate one waits its turn. The clock is the host's, which all processes share
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
-
-from django.db.utils import OperationalError
 
 from celeriac.engine.brokers.sql import rows
 from celeriac.engine.brokers.sql.connection import PATIENCE, Connection, OwnConnection, Rows
 from celeriac.engine.brokers.sql.dialect import Dialect
-from celeriac.engine.brokers.sql.servererrors import is_locked
+from celeriac.engine.brokers.sql.sockets import folder_of
 from celeriac.engine.brokers.sql.textvalues import TextValues
+from celeriac.engine.brokers.sql.turnstile import Turnstile
 from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
 
@@ -68,37 +66,28 @@ AGENDA = f"""select coalesce(
         (select next_run from celeriac_periodic where enabled = 1 and next_run is not null order by next_run limit 1)),
     exists (select 1 from celeriac_periodic where enabled = 1 and next_run is null), {NOW}"""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.0005, 0.001
-"""Seconds between two looks at whether it is our turn to write."""
 CHECKPOINT = 10_000
 """Pages of 4 KB in the log before whoever commits carries them into the file and waits for the disk: SQLite's own 1,000 are
 the writes of 200 jobs."""
 
 
 class SQLiteConnection(OwnConnection):
-    """Waits for its turn to write by asking often, as each turn of a child lasts but a millisecond.
+    """Writes in its turn among the engine's own writers."""
 
-    SQLite's own way sleeps ever longer between two looks, up to 0.1 s: two children did nothing for two fifths of their time.
-    """
+    @cached_property
+    def _turnstile(self) -> Turnstile:
+        return Turnstile(folder_of(self.alias) / "writers")
 
     def _start(self) -> None:
-        self._execute("PRAGMA busy_timeout = 0", ())
-        try:
-            self._wait_for_turn()
-        finally:
-            self._execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}", ())
+        self._turnstile.enter()
+        super()._start()
 
-    def _wait_for_turn(self) -> None:
-        pause, deadline = FIRST_PAUSE, time.monotonic() + PATIENCE
-        while True:
-            try:
-                self._execute(self._begin, ())
-                return
-            except OperationalError as error:
-                if not is_locked(error) or time.monotonic() > deadline:
-                    raise
-            time.sleep(random.uniform(0.5, 1.0) * pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+    def _stop(self) -> None:
+        self._turnstile.leave()
+
+    def close(self) -> None:
+        super().close()
+        self._turnstile.close()
 
 
 class SQLite(TextValues, Dialect):

@@ -1,0 +1,63 @@
+"""Lets the engine's own writers of a SQLite file in one after the other.
+
+SQLite has one lock for all who write, and who finds it taken sleeps for 1 ms, then 2, 5, 10 and so on, while a turn of a child
+lasts but one: two children did nothing for two fifths of their time. They wait here for each other, and look often; who
+is through meets only the project's own writers at SQLite's lock, and waits for them in SQLite's way, so that it does not take
+their turns.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+HAS_LOCKS = find_spec("fcntl") is not None
+"""Windows has none: there, writers meet at SQLite's lock alone."""
+if HAS_LOCKS:
+    import fcntl
+
+PAUSE = 0.0005
+LONGEST = 0.1
+"""Seconds between two looks, and for which one writer waits for the others. A process that is stopped meanwhile holds nobody up
+for longer: what nobody can write without is SQLite's lock, not this."""
+
+
+class Turnstile:
+    """One of those who write. Owned by one thread; the file is what they share."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = -1
+
+    def enter(self) -> None:
+        """Wait until nobody else of the engine's writes, ``LONGEST`` seconds at the most."""
+        if not HAS_LOCKS:
+            return
+        if self._file < 0:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._path.parent.chmod(0o700)  # refused where somebody else made it
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + LONGEST
+        while not self._taken() and time.monotonic() < deadline:
+            time.sleep(random.uniform(0.5, 1.0) * PAUSE)
+
+    def leave(self) -> None:
+        """Let the next one in."""
+        if self._file >= 0:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _taken(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

@@ -1,0 +1,91 @@
+"""The engine's own writers of a SQLite file go one after the other, and nobody waits long for one that does not go."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from celeriac.engine.brokers.sql.broker import SQLBroker
+from celeriac.engine.brokers.sql.turnstile import LONGEST, Turnstile
+from celeriac.testing.conformance.scenario import PATIENCE, start
+
+pytest.importorskip("fcntl", reason="Windows has no flock: writers meet at SQLite's own lock.")
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from celeriac.engine.brokers.sql.turnstile import Turnstile
+Turnstile(Path(sys.argv[1])).enter()
+print("through", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Iterator[Turnstile]:
+    turnstile = Turnstile(tmp_path / "private" / "writers")
+    yield turnstile
+    turnstile.close()
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Iterator[Turnstile]:
+    turnstile = Turnstile(tmp_path / "private" / "writers")
+    yield turnstile
+    turnstile.close()
+
+
+def test_the_second_comes_through_when_the_first_has_left(first: Turnstile, second: Turnstile) -> None:
+    order: list[str] = []
+    arrived = threading.Event()
+
+    def follow() -> None:
+        arrived.set()
+        second.enter()
+        order.append("second")
+        second.leave()
+
+    first.enter()
+    following = start(follow)
+    assert arrived.wait(PATIENCE)
+    order.append("first")
+    first.leave()
+    following.finish()
+    first.enter()
+    assert order == ["first", "second"]
+
+
+def test_nobody_waits_for_long(first: Turnstile, second: Turnstile) -> None:
+    first.enter()
+    begun = time.monotonic()
+    second.enter()
+    assert time.monotonic() - begun >= LONGEST
+
+
+def test_a_process_that_is_killed_holds_nobody_up(first: Turnstile, tmp_path: Path) -> None:
+    path = tmp_path / "private" / "writers"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "through\n"
+        holder.kill()
+    first.enter()
+    assert first._taken(), "it is ours, so it can be taken again"
+
+
+@pytest.mark.parametrize("alias", ["sqlite"], indirect=True)
+def test_a_worker_writes_only_when_it_is_through(alias: str, others: SQLBroker) -> None:
+    connection = others.connection
+    with connection.atomic():
+        other = Turnstile(connection._turnstile._path)  # type: ignore[attr-defined]  # only SQLite's has one
+        begun = time.monotonic()
+        other.enter()
+        assert time.monotonic() - begun >= LONGEST
+    other.enter()
+    assert other._taken()
+    other.close()
