@@ -56,14 +56,17 @@ class SQLBroker(Rescue):
     # -- moving jobs -------------------------------------------------------------------------------------------------------
 
     def push(self, jobs: Sequence[Job]) -> None:
-        if not jobs or (len(jobs) == 1 and self._pushed_and_woken(jobs[0])):
+        if not jobs or self._do(lambda: self._pushed_and_woken(jobs)):
             return
-        self._do(lambda: self.dialect.push(self.connection, jobs))
         waiting, due = _arrivals(jobs)
         self.connection.after_commit(lambda: self.wake_up(waiting, due))
 
-    def _pushed_and_woken(self, job: Job) -> bool:
-        return job.state is State.WAITING and self._do(lambda: self.dialect.push_and_wake(self.connection, job))
+    def _pushed_and_woken(self, jobs: Sequence[Job]) -> bool:
+        """Insert jobs. Returns whether who waits for them was woken, too."""
+        if len(jobs) == 1 and jobs[0].state is State.WAITING and self.dialect.push_and_wake(self.connection, jobs[0]):
+            return True
+        self.dialect.push(self.connection, jobs)
+        return False
 
     def join(self, worker: WorkerInfo, lease: float) -> None:
         queues = to_json(worker.queues).decode()
