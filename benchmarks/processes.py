@@ -37,11 +37,11 @@ class Tree:
         return sizes
 
     def processor_seconds(self) -> float:
-        """Return the processor time that all have used so far, as the scheduler counts it: usual counts are of whole ticks."""
+        """Return the processor time of all threads of now, as the scheduler counts it: usual counts are of whole ticks."""
         nanoseconds = 0
         for process in self._members():
-            for thread in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
-                with suppress(FileNotFoundError, ProcessLookupError):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                for thread in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
                     nanoseconds += int(thread.read_text().split()[0])
         if not nanoseconds:
             raise RuntimeError("This kernel writes no /proc/<pid>/task/*/schedstat (CONFIG_SCHED_INFO).")

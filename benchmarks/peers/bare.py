@@ -36,16 +36,16 @@ def _plain(job: Job) -> list[Any]:
 
 
 def _sqlite(here: Place) -> Callable[[Job], object]:
-    from celeriac.engine.brokers.sql.sqlite import INSERT_LIVE_OF_LAST, INSERT_PLAIN  # each engine has a driver of its own
+    from celeriac.engine.brokers.sql.sqlite import INSERT_LIVE_OF, INSERT_PLAIN  # each engine has a driver of its own
 
     db = sqlite3.connect(here.file("site.sqlite3"), timeout=20, isolation_level=None)
     db.executescript(WAL)
-    record, live = SQLite.native(INSERT_PLAIN), SQLite.native(INSERT_LIVE_OF_LAST)
+    record, live = SQLite.native(INSERT_PLAIN), SQLite.native(INSERT_LIVE_OF)
 
     def insert(job: Job) -> None:
         db.execute("begin immediate")
         db.execute(record, _plain(job))
-        db.execute(live, (job.queue, job.priority, "waiting", None))
+        db.execute(live, (job.id,))
         db.execute("commit")
 
     return insert
@@ -78,13 +78,13 @@ def _redis(here: Place) -> Callable[[Job], object]:
 def _mariadb(here: Place) -> Callable[[Job], object]:
     import MySQLdb  # each engine has a driver of its own
 
-    from celeriac.engine.brokers.sql.mysql import INSERT_LIVE_OF_LAST, INSERT_ONE
+    from celeriac.engine.brokers.sql.mysql import INSERT_LIVE_OF, INSERT_ONE
 
     db = MySQLdb.connect(unix_socket=here.host, user=here.user, database=here.database, charset="utf8mb4", autocommit=True)
-    cursor, push = db.cursor(), f"begin; {INSERT_ONE[True]}; {INSERT_LIVE_OF_LAST}; commit"
+    cursor, push = db.cursor(), f"begin; {INSERT_ONE[True]}; {INSERT_LIVE_OF}; commit"
 
     def insert(job: Job) -> None:
-        cursor.execute(push, [*_plain(job), job.queue, job.priority, "waiting", None])
+        cursor.execute(push, [*_plain(job), (job.id,)])
         while cursor.nextset():
             pass
 

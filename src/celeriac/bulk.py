@@ -37,6 +37,8 @@ def enqueue_bulk(task: Task[Any, R], items: Iterable[Any], options: dict[str, An
 
 def _call(task: Task[Any, Any], index: int, item: Any, options: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
     try:
+        if type(item) is tuple:  # first, since most are, and to ask whether it is a mapping takes longer than the rest
+            return (*task._checked(item, {}), options)
         if isinstance(item, Signature):
             return _call_of(task, item, options)
         if isinstance(item, Mapping):

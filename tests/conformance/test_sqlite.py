@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from celeriac.engine.brokers.sql.broker import SQLBroker
+from celeriac.engine.job import State
 from celeriac.testing.conformance import EngineSuite, ExchangeSuite, ResultSuite
 from celeriac.testing.conformance.machine import MachineSuite
+from celeriac.testing.conformance.scenario import QUEUE, a_child, an_outcome, claim_some, ids
 from tests.conformance.conftest import empty, opened
 
 
@@ -23,7 +25,17 @@ class TestEngine(EngineSuite):
 
 
 class TestExchange(ExchangeSuite):
-    pass
+    def test_what_is_claimed_is_not_lost_where_nobody_can_be_woken(
+        self, broker: SQLBroker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise OSError("Too many open files")
+
+        child = a_child(broker)
+        [job] = claim_some(broker, 1, child)
+        monkeypatch.setattr(broker.wake, "wake", fail)
+        refused, jobs = broker.exchange([an_outcome(job, State.WAITING)], [QUEUE], 5, child)
+        assert (refused, ids(jobs)) == (set(), [job.id])
 
 
 class TestResults(ResultSuite):

@@ -75,6 +75,7 @@ class Master:
         finally:
             self.processes.kill_templates()
             self.vitals.end()
+            self._selector.close()
         return self.shutdown.exit_code
 
     def _wait(self) -> None:

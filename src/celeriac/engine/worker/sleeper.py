@@ -85,7 +85,7 @@ class Sleeper:
             waits.append(self._notifier.fileno())
         deadline = time.monotonic() + random.uniform(0.8, 1.0) * POLL
         while (left := deadline - time.monotonic()) > 0:
-            if ready(waits, min(left, self._notifier.poll_every)) or self._slot.draining:
+            if ready(waits, min(left, self._notifier.poll_every) if listen else left) or self._slot.draining:
                 break
             if listen and self._notifier.poll_every < POLL and self._notifier.changed():
                 break

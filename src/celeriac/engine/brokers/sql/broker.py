@@ -6,6 +6,7 @@ A *caller's* instance uses Django's own connection of whichever thread calls, so
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
-from django.db.utils import DataError, IntegrityError
+from django.db.utils import DatabaseError, DataError, IntegrityError
 
 from celeriac.engine.brokers.base import (
     Cancel,
@@ -41,6 +42,8 @@ from celeriac.engine.errors import CeleriacError, ChildIsDead, LeaseLost
 from celeriac.engine.job import Job, State, Token
 from celeriac.engine.outcome import Attempt, Outcome
 from celeriac.engine.translation import gettext as _
+
+logger = logging.getLogger("celeriac.worker")
 
 
 class SQLBroker(Rescue):
@@ -98,7 +101,7 @@ class SQLBroker(Rescue):
     def _claim(self, queue: str, limit: int, child: str) -> list[Job]:
         taken = self._do(lambda: self.dialect.claim(self.connection, queue, limit, child))
         if taken is None:
-            raise _dead(child)
+            raise ChildIsDead(f"The broker has declared the child {child} dead; its jobs were given to others.")
         return [claimed_job(row, child) for row in taken]
 
     def admit(self, jobs: Sequence[Job], apart: Mapping[str, float]) -> set[Token]:
@@ -145,7 +148,10 @@ class SQLBroker(Rescue):
             return self.dialect.settle(self.connection, outcomes), self.claim(queues, limit, child)
 
         refused, jobs = self.in_transaction(both)
-        self._after_settling(outcomes)
+        try:
+            self._after_settling(outcomes)
+        except (CeleriacError, DatabaseError, OSError):  # the jobs are ours now, so they must not get lost on the way
+            logger.warning("Nobody could be woken; those who wait look for themselves within a second.", exc_info=True)
         return refused, jobs
 
     def _after_settling(self, outcomes: Sequence[Outcome]) -> None:
@@ -295,10 +301,6 @@ class SQLBroker(Rescue):
             if len(kept) == 1:
                 return {kept[0].job.id}
         return {id for record in kept for id in self.keep([record])}
-
-
-def _dead(child: str) -> ChildIsDead:
-    return ChildIsDead(f"The broker has declared the child {child} dead; its jobs were given to others.")
 
 
 def _arrivals(jobs: Sequence[Job]) -> tuple[dict[str, int], float | None]:

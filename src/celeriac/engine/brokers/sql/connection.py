@@ -47,9 +47,9 @@ class Connection(Protocol):
         """Run one statement for each of ``rows``; return the number of rows changed in all."""
 
     def at_once(self, *statements: Statement) -> bool:
-        """Run statements as a transaction of their own, to MySQL in one trip.
+        """Run statements as a transaction of their own, in one trip to the server (MySQL only).
 
-        Returns False, with nothing done, inside a transaction and where a trip takes but one (PostgreSQL, PyMySQL).
+        Returns False, with nothing done, inside a transaction and where the driver takes but one at a time (PyMySQL).
         """
 
     def atomic(self) -> Any:
@@ -127,14 +127,17 @@ class CallerConnection:
 
     def at_once(self, *statements: Statement) -> bool:
         django = self.django
-        if self.in_transaction() or hasattr(self._here, "short") or not _takes_several(django):
+        if django.vendor != "mysql" or self.in_transaction() or hasattr(self._here, "short"):
+            return False
+        django.ensure_connection()
+        if not getattr(django.connection, "client_flag", 0) & _MULTI_STATEMENTS:  # PyMySQL's; mysqlclient's unless told to
             return False
         cursor, native, errors = self._open_cursor(django)
+        text, params = _together(django, statements)
         try:
             with errors:
-                for sql, params in _trips(django, statements):
-                    cursor.execute(native(sql), params)
-                while django.vendor == "mysql" and cursor.nextset():
+                cursor.execute(native(text), params)
+                while cursor.nextset():
                     pass  # what one of them was refused for is raised here
         except BaseException:
             self._roll_back()
@@ -191,7 +194,8 @@ class CallerConnection:
 
     def in_transaction(self) -> bool:
         django = self.django
-        return bool(django.in_atomic_block or (django.connection is not None and not django.autocommit))
+        autocommit = django.settings_dict["AUTOCOMMIT"] if django.connection is None else django.autocommit
+        return bool(django.in_atomic_block or not autocommit)
 
     def after_commit(self, action: Callable[[], None]) -> None:
         if self.django.in_atomic_block:
@@ -206,19 +210,11 @@ class CallerConnection:
             django.close()
 
 
-def _takes_several(django: BaseDatabaseWrapper) -> bool:
-    """Return whether statements may be sent together. mysqlclient's connection takes several in one text unless told not to."""
-    return django.vendor == "sqlite" or bool(getattr(django.connection, "client_flag", 0) & _MULTI_STATEMENTS)
-
-
-def _trips(django: BaseDatabaseWrapper, statements: Sequence[Statement]) -> Sequence[Statement]:
-    """Return a transaction as what is sent at once. SQLite is in this process, and takes one statement after the other."""
-    whole = ((_BEGIN[django.vendor], ()), *statements, ("COMMIT", ()))
-    if django.vendor == "sqlite":
-        return whole
+def _together(django: BaseDatabaseWrapper, statements: Sequence[Statement]) -> Statement:
+    """Return a transaction of MySQL's as one text."""
     first = () if getattr(django, "isolation_level", None) == "read committed" else (_READ_COMMITTED,)
-    text = "; ".join([*first, *(sql for sql, _ in whole)])
-    return ((text, [value for _, params in whole for value in params]),)
+    text = "; ".join([*first, _BEGIN["mysql"], *(sql for sql, _ in statements), "COMMIT"])
+    return text, [value for _, params in statements for value in params]
 
 
 class OwnConnection:

@@ -6,8 +6,8 @@ into ``celeriac_idle``, claims once more, and sleeps; a producer takes such a ro
 Who enqueues one job by itself does so in the statement that inserts it, which saves a way to the server and a COMMIT; all
 others after their COMMIT, or a child could be kept from its row as long as their transaction lasts. That statement does not
 see a row that is written between its own beginning and its COMMIT, and the claim of such a child does not see the job. So who
-has gone idle looks again, as long as a transaction is under way that was so at its first look: such a job waits no longer
-than a few times its own COMMIT.
+has gone idle looks again, twice at least, and then as long as a transaction is under way that was so at its second look: such a
+job waits a few times as long as its own COMMIT took.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEEPERS = "celeriac_keepers"
 WAITERS = "celeriac_waiters"
 
 # Neither waits for the disk: a server that crashes has no children that sleep.
-_AT_EASE = "(select set_config('synchronous_commit', 'on', true))"
+_AT_EASE = "(select set_config('synchronous_commit', 'off', true))"
 ARM = f"""insert into celeriac_idle (child, queues) select %s, %s from {_AT_EASE} as at_ease
     on conflict (child) do nothing returning id"""
 DISARM = f"delete from celeriac_idle using {_AT_EASE} as at_ease where child = %s"
@@ -34,19 +34,20 @@ FIRST_LOOK = 0.001
 LAST_LOOK = 1.0
 MORE = 3
 """Seconds that an idle child sleeps before its first look; each of the next comes after so many times as long."""
-LOOK = """select exists (select 1 from unnest(%s::text[]) as q(name)
-        where exists (select 1 from celeriac_live where state = 'waiting' and queue = q.name)
-        and not exists (select 1 from celeriac_queue where name = q.name and paused)),
+LOOK = """select array(
+        select (select job from celeriac_live where state = 'waiting' and queue = q.name order by priority desc, job limit 1)
+        from unnest(%s::text[]) as q(name) where not exists (select 1 from celeriac_queue where name = q.name and paused)),
     txid_snapshot_xmin(txid_current_snapshot()), txid_snapshot_xmax(txid_current_snapshot())"""
 # A queue's name is sought as JSON writes it, between its quotes, so that no name is found inside another one.
 WAKE = """delete from celeriac_idle where id = any(array(
-        select id from celeriac_idle where strpos(queues, %s) > 0 or %s limit %s for update skip locked))
+        select id from celeriac_idle where strpos(queues, %s) > 0 or %s limit {children} for update skip locked))
     returning pg_notify('celeriac_' || replace(child, '-', ''), id::text)"""
+WAKE_SOME = WAKE.format(children="%s")
 
 
-def waking(queue: str, children: int = 1) -> tuple[str, bool, int]:
-    """Return the parameters of ``WAKE``. An empty name means any queue."""
-    return to_json(queue).decode(), not queue, children
+def waking(queue: str) -> tuple[str, bool]:
+    """Return the first parameters of ``WAKE``. An empty name means any queue."""
+    return to_json(queue).decode(), not queue
 
 
 class ListenWake:
@@ -62,8 +63,11 @@ class ListenWake:
         self._armed = ""
         """The number of our row in ``celeriac_idle``, until we know that somebody took it to wake us."""
         self._queues: Sequence[str] = ()
+        self._looks = 0
         self._under_way = 0
-        """The number after those of all transactions that had begun at our first look; 0 before it."""
+        """At the second look, the number after those of all transactions of then."""
+        self._seen: set[int] = set()
+        """Jobs that waited at the last look: one that is there again is somebody's who has locked it."""
 
     # -- receiving: only on a private connection, which stays open -------------------------------------------------------------
 
@@ -88,7 +92,7 @@ class ListenWake:
         with self._typed():
             row = self._connection.fetch(ARM, (child, to_json(queues).decode()))
         self._armed = str(row[0][0]) if row else "unknown"
-        self._queues, self._under_way, self.poll_every = queues, 0, FIRST_LOOK
+        self._queues, self._looks, self.poll_every = queues, 0, FIRST_LOOK
 
     def disarm(self, child: str) -> None:
         if not self._armed:
@@ -113,16 +117,20 @@ class ListenWake:
 
     def changed(self) -> bool:
         with self._typed():
-            ((waiting, oldest, following),) = self._connection.fetch(LOOK, (list(self._queues),))
-        self._under_way = self._under_way or following
-        self.poll_every = LAST_LOOK if oldest >= self._under_way else min(MORE * self.poll_every, LAST_LOOK)
-        return self.drain() or bool(waiting)  # a wake-up may have come with the answer
+            ((first, oldest, following),) = self._connection.fetch(LOOK, (list(self._queues),))
+        self._looks += 1
+        if self._looks == 2:
+            self._under_way = following
+        over = self._looks > 1 and oldest >= self._under_way
+        self.poll_every = LAST_LOOK if over else min(MORE * self.poll_every, LAST_LOOK)
+        seen, self._seen = self._seen, {job for job in first if job is not None}
+        return self.drain() or bool(self._seen - seen)  # a wake-up may have come with the answer
 
     # -- sending -----------------------------------------------------------------------------------------------------------
 
     def wake(self, queues: Mapping[str, int]) -> None:
         for queue, jobs in queues.items():
-            self._connection.fetch(WAKE, waking(queue, jobs))
+            self._connection.fetch(WAKE_SOME, (*waking(queue), jobs))
 
     def wake_keepers(self) -> None:
         self._connection.fetch("select pg_notify(%s, '')", (KEEPERS,))

@@ -74,8 +74,6 @@ def _insert_many(columns: Sequence[str]) -> str:
 
 INSERT_ONE = {plain: _insert_one(columns) for plain, columns in _COLUMNS.items()}
 INSERT_MANY = {plain: _insert_many(columns) for plain, columns in _COLUMNS.items()}
-INSERT_LIVE_OF_LAST = """insert into celeriac_live (job, queue, priority, state, run_at)
-    values (last_insert_id(), %s, %s, %s, %s)"""
 INSERT_LIVE_OF = """insert into celeriac_live (job, queue, priority, state, run_at)
     select number, queue, priority, state, run_at from celeriac_job where id in %s"""
 
@@ -166,7 +164,7 @@ class MySQL(TextValues, Dialect):
         plain = rows.is_plain(job)
         record = (INSERT_ONE[plain], self.values(job, _COLUMNS[plain]))
         try:
-            return connection.at_once(record, (INSERT_LIVE_OF_LAST, self.live_values(job)))
+            return connection.at_once(record, (INSERT_LIVE_OF, ((job.id,),)))
         except IntegrityError as error:  # the record's, as a rule, and then what comes after it is not begun
             if not is_duplicate(error) or not connection.fetch(self.sql["numbers"], (job.id,)):
                 raise
@@ -194,7 +192,7 @@ class MySQL(TextValues, Dialect):
             if not is_duplicate(error):
                 raise
             return
-        connection.run(INSERT_LIVE_OF_LAST, self.live_values(job))
+        connection.run(INSERT_LIVE_OF, ((job.id,),))
 
     # -- claim -------------------------------------------------------------------------------------------------------------
 

@@ -12,12 +12,14 @@ from operator import attrgetter
 from typing import Any
 
 import psycopg
+from django.db.utils import IntegrityError
 
 from celeriac.engine.brokers.sql import arrays, rows
 from celeriac.engine.brokers.sql.connection import PATIENCE, Connection, OwnConnection, Rows
 from celeriac.engine.brokers.sql.deadline import bound_waits
 from celeriac.engine.brokers.sql.dialect import Dialect
 from celeriac.engine.brokers.sql.listen import WAKE, waking
+from celeriac.engine.brokers.sql.servererrors import code
 from celeriac.engine.job import Job, Token
 from celeriac.engine.outcome import Outcome
 
@@ -66,11 +68,15 @@ _TYPES = {
 }  # fmt: skip
 
 
-def _inserted(columns: Sequence[str], values: str) -> str:
+UNLESS_KNOWN = "on conflict (id) do nothing"
+UNIQUE_VIOLATION = "23505"
+SAVEPOINT = "celeriac_push"
+
+
+def _inserted(columns: Sequence[str], values: str, unless: str = UNLESS_KNOWN) -> str:
     names = ", ".join(f'"{column}"' for column in columns)
     return f"""with new as (
-        insert into celeriac_job ({names}, created) {values}
-        on conflict (id) do nothing returning number, queue, priority, state, run_at)"""
+        insert into celeriac_job ({names}, created) {values} {unless} returning number, queue, priority, state, run_at)"""
 
 
 INSERT_LIVE = "insert into celeriac_live (job, queue, priority, state, run_at) select * from new order by number"
@@ -89,19 +95,22 @@ def push_one(columns: Sequence[str]) -> str:
 
 @lru_cache(maxsize=100)
 def push_and_wake(columns: Sequence[str]) -> str:
-    """Return the statement that also wakes one idle child with its COMMIT: the parameters of ``WAKE`` follow the values."""
-    return f"{_one(columns)}, live as ({INSERT_LIVE}) {WAKE}"
+    """Return the statement that also wakes one idle child with its COMMIT: the parameters of ``WAKE`` follow the values.
+
+    It counts what it has inserted before it looks for the child: one whose insert waits for somebody has locked no child.
+    """
+    return f"{_one(columns)}, live as ({INSERT_LIVE} returning 1) {WAKE.format(children='(select count(*) from live)')}"
 
 
 @lru_cache(maxsize=100)
-def _push_many(shared: Sequence[str], own: Sequence[str]) -> str:
+def _push_many(shared: Sequence[str], own: Sequence[str], unless: str) -> str:
     """Return the statement that inserts many: first come the values that all of them share, then an array for each column."""
     values = [f"%s::{_TYPES[column]}" for column in shared]
     values += [f'to_timestamp("{column}")' if column in rows.TIMES else f'"{column}"' for column in own]
     arrays = ", ".join(f"%s::{'float8' if column in rows.TIMES else _TYPES[column]}[]" for column in own)
     names = ", ".join(f'"{column}"' for column in own)
     table = f"unnest({arrays}) with ordinality as u({names}, place)"
-    new = _inserted((*shared, *own), f"select {', '.join(values)}, clock_timestamp() from {table} order by place")
+    new = _inserted((*shared, *own), f"select {', '.join(values)}, clock_timestamp() from {table} order by place", unless)
     return f"{new} {INSERT_LIVE}"
 
 
@@ -228,13 +237,21 @@ class Postgres(Dialect):
         return columns, [self._value(column, getattr(job, column)) for column in columns]
 
     def _push_many(self, connection: Connection, jobs: Sequence[Job]) -> None:
+        """Insert jobs. To look first whether their ids are there is a fifth of it, so that is done where one of them is."""
         used = (*rows.PLAIN_COLUMNS, *rows.used_columns(jobs))
-        values = set(map(_alike, jobs))
-        shared = _ALIKE if len(values) == 1 else ()
+        alike = set(map(_alike, jobs))
+        shared = _ALIKE if len(alike) == 1 else ()
         own = tuple(column for column in used if column not in shared)
-        connection.run(
-            _push_many(shared, own), [*(values.pop() if shared else ()), *(self._array(column, jobs) for column in own)]
-        )
+        values = [*(alike.pop() if shared else ()), *(self._array(column, jobs) for column in own)]
+        connection.run(f"savepoint {SAVEPOINT}")
+        try:
+            connection.run(_push_many(shared, own, ""), values)
+        except IntegrityError as error:
+            if code(error) != UNIQUE_VIOLATION:
+                raise
+            connection.run(f"rollback to savepoint {SAVEPOINT}")
+            connection.run(_push_many(shared, own, UNLESS_KNOWN), values)
+        connection.run(f"release savepoint {SAVEPOINT}")
 
     def claim(self, connection: Connection, queue: str, limit: int, child: str) -> Rows | None:
         taken = connection.fetch(self._claim, (child, queue, queue, limit, child))

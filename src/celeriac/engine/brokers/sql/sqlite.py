@@ -51,8 +51,9 @@ INSERT_PLAIN = _insert(_PLAIN, NOW)
 INSERT_FULL = _insert(_ALL, NOW)
 INSERT_MANY_PLAIN = _insert(_PLAIN, "%s")  # the time as a parameter: writing it as text for each row is a fifth of the insert
 INSERT_MANY_FULL = _insert(_ALL, "%s")
-INSERT_LIVE_OF_LAST = """insert into celeriac_live (job, queue, priority, state, run_at)
-    select last_insert_rowid(), %s, %s, %s, %s where changes() > 0"""
+# By its id: what the connection inserted last may be a row of the project's, of one who writes down all that is executed.
+INSERT_LIVE_OF = """insert into celeriac_live (job, queue, priority, state, run_at)
+    select number, queue, priority, state, run_at from celeriac_job where id = %s"""
 INSERT_LIVE_SINCE = """insert into celeriac_live (job, queue, priority, state, run_at)
     select number, queue, priority, state, run_at from celeriac_job where number > %s"""
 LAST_NUMBER = f"select coalesce((select seq from sqlite_sequence where name = 'celeriac_job'), 0), {NOW}"
@@ -68,7 +69,7 @@ AGENDA = f"""select coalesce(
 
 CHECKPOINT = 10_000
 """Pages of 4 KB in the log before whoever commits carries them into the file and waits for the disk: SQLite's own 1,000 are
-the writes of 200 jobs."""
+the writes of 200 jobs that are enqueued one by one."""
 
 
 class SQLiteConnection(OwnConnection):
@@ -140,10 +141,10 @@ class SQLite(TextValues, Dialect):
         return rows.to_json(texts).decode()
 
     def push(self, connection: Connection, jobs: Sequence[Job]) -> None:
-        if len(jobs) == 1:
-            self._push_one(connection, jobs[0])
-            return
         with connection.atomic():
+            if len(jobs) == 1:
+                self._push_one(connection, jobs[0])
+                return
             ((before, now),) = connection.fetch(LAST_NUMBER)
             plain = all(map(rows.is_plain, jobs))
             columns = _PLAIN if plain else _ALL
@@ -153,12 +154,8 @@ class SQLite(TextValues, Dialect):
 
     def _push_one(self, connection: Connection, job: Job) -> None:
         plain = rows.is_plain(job)
-        record = (INSERT_PLAIN, self.values(job, _PLAIN)) if plain else (INSERT_FULL, self.values(job, _ALL))
-        live = (INSERT_LIVE_OF_LAST, self.live_values(job))
-        if not connection.at_once(record, live):
-            with connection.atomic():
-                connection.run(*record)
-                connection.run(*live)
+        if connection.run(INSERT_PLAIN if plain else INSERT_FULL, self.values(job, _PLAIN if plain else _ALL)):
+            connection.run(INSERT_LIVE_OF, (job.id,))
 
     def claim(self, connection: Connection, queue: str, limit: int, child: str) -> Rows | None:
         # Reading first keeps an idle worker's look from taking the only write lock there is.

@@ -34,10 +34,6 @@ class TextValues:
             return _plain(job)
         return [None if (value := getattr(job, column)) is None else self._value(column, value) for column in columns]
 
-    def live_values(self, job: Job) -> Sequence[Any]:
-        """Return the parameters of ``INSERT_LIVE_OF_LAST``."""
-        return job.queue, job.priority, job.state.value, self.time(job.run_at)
-
     def _value(self, column: str, value: Any) -> Any:
         if column in rows.TIMES:
             return self.time(value)

@@ -1,28 +1,33 @@
-"""Lets the engine's own writers of a SQLite file in one after the other.
+"""Lets the transactions of the engine's own writers of a SQLite file in one after the other.
 
 SQLite has one lock for all who write, and who finds it taken sleeps for 1 ms, then 2, 5, 10 and so on, while a turn of a child
 lasts but one: two children did nothing for two fifths of their time. They wait here for each other, and look often; who
 is through meets only the project's own writers at SQLite's lock, and waits for them in SQLite's way, so that it does not take
-their turns.
+their turns. This is a matter of speed alone: where it cannot be had, they meet at SQLite's lock.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
-HAS_LOCKS = find_spec("fcntl") is not None
-"""Windows has none: there, writers meet at SQLite's lock alone."""
-if HAS_LOCKS:
+try:
     import fcntl
+except ImportError:  # Windows
+    HAS_LOCKS = False
+else:
+    HAS_LOCKS = True
 
-PAUSE = 0.0005
+logger = logging.getLogger("celeriac.worker")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.0005, 0.004
+"""Seconds between two looks: ever longer, since there may be many who wait."""
 LONGEST = 0.1
-"""Seconds between two looks, and for which one writer waits for the others. A process that is stopped meanwhile holds nobody up
-for longer: what nobody can write without is SQLite's lock, not this."""
+"""Seconds for which one writer waits for the others. A process that is stopped meanwhile holds nobody up for longer: what
+nobody can write without is SQLite's lock, not this."""
 
 
 class Turnstile:
@@ -31,18 +36,30 @@ class Turnstile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = -1
+        self._usable = HAS_LOCKS
 
     def enter(self) -> None:
         """Wait until nobody else of the engine's writes, ``LONGEST`` seconds at the most."""
-        if not HAS_LOCKS:
+        if not self._usable:
             return
+        try:
+            self._wait()
+        except OSError as error:  # a full disk, a folder of somebody else's, a file system without locks
+            self._usable = False
+            logger.warning("%s cannot be used (%s): who writes to this SQLite file waits longer for others.", self._path, error)
+
+    def _wait(self) -> None:
         if self._file < 0:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._path.parent.chmod(0o700)  # refused where somebody else made it
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + LONGEST
+            self._file = self._open()
+        pause, deadline = FIRST_PAUSE, time.monotonic() + LONGEST
         while not self._taken() and time.monotonic() < deadline:
-            time.sleep(random.uniform(0.5, 1.0) * PAUSE)
+            time.sleep(random.uniform(0.5, 1.0) * pause)
+            pause = min(1.2 * pause, LONGEST_PAUSE)
+
+    def _open(self) -> int:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path.parent.chmod(0o700)  # refused where somebody else made it
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
     def leave(self) -> None:
         """Let the next one in."""
