@@ -78,13 +78,13 @@ def _redis(here: Place) -> Callable[[Job], object]:
 def _mariadb(here: Place) -> Callable[[Job], object]:
     import MySQLdb  # each engine has a driver of its own
 
-    from celeriac.engine.brokers.sql.mysql import INSERT_LIVE_OF, INSERT_ONE
+    from celeriac.engine.brokers.sql.mysql import INSERT_LIVE_OF_LAST, INSERT_ONE
 
     db = MySQLdb.connect(unix_socket=here.host, user=here.user, database=here.database, charset="utf8mb4", autocommit=True)
-    cursor, push = db.cursor(), f"begin; {INSERT_ONE[True]}; {INSERT_LIVE_OF}; commit"
+    cursor, push = db.cursor(), f"begin; {INSERT_ONE[True]}; {INSERT_LIVE_OF_LAST}; commit"
 
     def insert(job: Job) -> None:
-        cursor.execute(push, [*_plain(job), (job.id,)])
+        cursor.execute(push, [*_plain(job), job.queue, job.priority, "waiting", None])
         while cursor.nextset():
             pass
 

@@ -74,6 +74,10 @@ def _insert_many(columns: Sequence[str]) -> str:
 
 INSERT_ONE = {plain: _insert_one(columns) for plain, columns in _COLUMNS.items()}
 INSERT_MANY = {plain: _insert_many(columns) for plain, columns in _COLUMNS.items()}
+# Only in one text with the INSERT of the record: what the connection inserted last may be a row of the project's, of one who
+# writes down all that is executed.
+INSERT_LIVE_OF_LAST = """insert into celeriac_live (job, queue, priority, state, run_at)
+    values (last_insert_id(), %s, %s, %s, %s)"""
 INSERT_LIVE_OF = """insert into celeriac_live (job, queue, priority, state, run_at)
     select number, queue, priority, state, run_at from celeriac_job where id in %s"""
 
@@ -163,8 +167,9 @@ class MySQL(TextValues, Dialect):
         """Insert one job in one trip. Returns False, with nothing done, where that cannot be."""
         plain = rows.is_plain(job)
         record = (INSERT_ONE[plain], self.values(job, _COLUMNS[plain]))
+        live = (INSERT_LIVE_OF_LAST, (job.queue, job.priority, job.state.value, self.time(job.run_at)))
         try:
-            return connection.at_once(record, (INSERT_LIVE_OF, ((job.id,),)))
+            return connection.at_once(record, live)
         except IntegrityError as error:  # the record's, as a rule, and then what comes after it is not begun
             if not is_duplicate(error) or not connection.fetch(self.sql["numbers"], (job.id,)):
                 raise
