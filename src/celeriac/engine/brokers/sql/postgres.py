@@ -198,12 +198,12 @@ class Postgres(Dialect):
         return rows.json_text(value) if column in rows.JSONS else value
 
     def _array(self, column: str, jobs: Sequence[Job]) -> Any:
-        values = [getattr(job, column) for job in jobs]
+        values = list(map(attrgetter(column), jobs))
         if column == "payload":
             return arrays.blobs(values)
         if column in ("priority", "position", "attempts") or column in rows.TIMES:
             return arrays.numbers(values)
-        return arrays.texts([rows.json_text(value) if column in rows.JSONS else value for value in values])
+        return arrays.texts(list(map(rows.json_text, values)) if column in rows.JSONS else values)
 
     def advance(self, connection: Connection, entries: Sequence[Sequence[Any]]) -> int:
         next_run, held, enabled, problem, last_run, last_job, runs, recent, ids, was = map(list, zip(*entries, strict=True))
