@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 
 from celeriac.engine.brokers.sql.broker import SQLBroker
 from celeriac.engine.brokers.sql.turnstile import LONGEST, Turnstile
-from celeriac.testing.conformance.scenario import PATIENCE, start
+from celeriac.testing.conformance.scenario import PATIENCE
 
 pytest.importorskip("fcntl", reason="Windows has no flock: writers meet at SQLite's own lock.")
 
@@ -41,24 +41,12 @@ def second(tmp_path: Path) -> Iterator[Turnstile]:
     turnstile.close()
 
 
-def test_the_second_comes_through_when_the_first_has_left(first: Turnstile, second: Turnstile) -> None:
-    order: list[str] = []
-    arrived = threading.Event()
-
-    def follow() -> None:
-        arrived.set()
-        second.enter()
-        order.append("second")
-        second.leave()
-
+def test_one_is_through_at_a_time(first: Turnstile, second: Turnstile) -> None:
     first.enter()
-    following = start(follow)
-    assert arrived.wait(PATIENCE)
-    order.append("first")
+    second.enter()  # after LONGEST, so that its file is open
+    assert not second._taken()
     first.leave()
-    following.finish()
-    first.enter()
-    assert order == ["first", "second"]
+    assert second._taken()
 
 
 def test_nobody_waits_for_long(first: Turnstile, second: Turnstile) -> None:
@@ -75,6 +63,16 @@ def test_where_there_can_be_no_such_lock_everybody_comes_through(tmp_path: Path,
     turnstile.enter()
     turnstile.leave()
     assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [f"{turnstile._path} cannot be used"]
+
+
+def test_a_lock_that_is_lost_is_done_without(first: Turnstile, second: Turnstile, caplog: pytest.LogCaptureFixture) -> None:
+    first.enter()
+    os.close(first._file)
+    first.enter()
+    first.leave()
+    assert "Bad file descriptor" in caplog.text
+    second.enter()
+    assert second._taken()
 
 
 def test_a_process_that_is_killed_holds_nobody_up(first: Turnstile, tmp_path: Path) -> None:

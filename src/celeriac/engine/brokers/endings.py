@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from celeriac.engine.brokers.base import Consequences, Verdict
 from celeriac.engine.brokers.resultstore import Record
 from celeriac.engine.codec import encode_failure
-from celeriac.engine.job import Job, State, Token
+from celeriac.engine.job import TRANSITIONS, Job, State, Token
 from celeriac.engine.outcome import Attempt, Failure, Outcome
+
+
+def check_states(outcomes: Sequence[Outcome]) -> None:
+    """Raise ``ValueError`` for an outcome in a state that no attempt ends in."""
+    for outcome in outcomes:
+        if outcome.state not in TRANSITIONS[State.RUNNING]:
+            raise ValueError(f"An attempt cannot end in the state {outcome.state.value!r}.")
 
 
 def worth_keeping(outcome: Outcome) -> bool:

@@ -87,3 +87,11 @@ class ExchangeSuite:
         assert ids(jobs) == [follow_up.id]
         [attempt] = broker.attempts(second.id)
         assert (attempt.failure and attempt.failure.message, attempt.log) == ("no thread", "a line")
+
+    def test_a_state_no_attempt_ends_in_changes_nothing(self, broker: ExchangingEngine) -> None:
+        child = a_child(broker)
+        [job] = claim_some(broker, 1, child)
+        broker.push(some_jobs(1))
+        with pytest.raises(ValueError, match="running"):
+            broker.exchange([an_outcome(job, State.RUNNING)], [QUEUE], 5, child)
+        assert broker.counts() == {QUEUE: {State.RUNNING: 1, State.WAITING: 1}}

@@ -27,7 +27,7 @@ from celeriac.engine.brokers.base import (
     Verdict,
     WorkerInfo,
 )
-from celeriac.engine.brokers.endings import judged, lost, poisonous, unwanted
+from celeriac.engine.brokers.endings import check_states, judged, lost, poisonous, unwanted
 from celeriac.engine.brokers.redis import store
 from celeriac.engine.brokers.redis.address import Address, hidden
 from celeriac.engine.brokers.redis.connection import connect
@@ -40,7 +40,7 @@ from celeriac.engine.brokers.redis.server import examine
 from celeriac.engine.brokers.resultstore import Record
 from celeriac.engine.brokers.turns import AHEAD
 from celeriac.engine.errors import ChildIsDead, LeaseLost
-from celeriac.engine.job import TRANSITIONS, Job, State, Token
+from celeriac.engine.job import Job, State, Token
 from celeriac.engine.outcome import Attempt, Failure, Outcome
 
 T = TypeVar("T")
@@ -187,7 +187,7 @@ class RedisBroker:
 
     def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
         """Record outcomes and end their claims. Raises ``ValueError``, with nothing changed, for a state no attempt ends in."""
-        _check(outcomes)
+        check_states(outcomes)
         if not outcomes:
             return set()
         refused = self.call("settle", *settled(outcomes))
@@ -197,7 +197,7 @@ class RedisBroker:
         self, outcomes: Sequence[Outcome], queues: Sequence[str], limit: int, child: str
     ) -> tuple[set[Token], list[Job]]:
         """Settle, then claim, in one operation. Raises as both do; where the child is dead, all outcomes are refused."""
-        _check(outcomes)
+        check_states(outcomes)
         refused, taken = self.call("exchange", *settled(outcomes), child, min(limit, PART), *queues)
         return {outcomes[place].token for place in refused}, _claimed(taken, child)
 
@@ -359,12 +359,6 @@ class RedisBroker:
     def keep(self, records: Sequence[Record]) -> set[str]:
         """Remember jobs that ended at a broker elsewhere."""
         return store.keep(self, records)
-
-
-def _check(outcomes: Sequence[Outcome]) -> None:
-    for outcome in outcomes:
-        if outcome.state not in TRANSITIONS[State.RUNNING]:
-            raise ValueError(f"An attempt cannot end in the state {outcome.state.value!r}.")
 
 
 def _claimed(taken: Any, child: str) -> list[Job]:

@@ -30,6 +30,7 @@ from celeriac.engine.brokers.base import (
     Unpark,
     WorkerInfo,
 )
+from celeriac.engine.brokers.endings import check_states
 from celeriac.engine.brokers.resultstore import Record
 from celeriac.engine.brokers.sql import control, rates, records, searching, store
 from celeriac.engine.brokers.sql.connection import Connection
@@ -125,6 +126,7 @@ class SQLBroker(Rescue):
         return {Token(number, child, delivery) for number, delivery in held}
 
     def settle(self, outcomes: Sequence[Outcome]) -> set[Token]:
+        check_states(outcomes)
         if not outcomes:
             return set()
         refused = self.in_transaction(lambda: self.dialect.settle(self.connection, outcomes))
@@ -144,6 +146,8 @@ class SQLBroker(Rescue):
     def _exchange(
         self, outcomes: Sequence[Outcome], queues: Sequence[str], limit: int, child: str
     ) -> tuple[set[Token], list[Job]]:
+        check_states(outcomes)
+
         def both() -> tuple[set[Token], list[Job]]:
             return self.dialect.settle(self.connection, outcomes), self.claim(queues, limit, child)
 

@@ -161,8 +161,8 @@ class CallerConnection:
     @contextmanager
     def _short(self, django: BaseDatabaseWrapper) -> Iterator[None]:
         """One transaction of ours alone, in the server's own words: Django would switch autocommit off and on, a trip each."""
-        if django.vendor == "mysql" and getattr(django, "isolation_level", None) != "read committed":
-            self._execute(_READ_COMMITTED, ())
+        for statement in _first(django):
+            self._execute(statement, ())
         cursor, native, errors = short = self._open_cursor(django)
         with errors:
             cursor.execute(native(_BEGIN[django.vendor]))
@@ -210,10 +210,15 @@ class CallerConnection:
             django.close()
 
 
+def _first(django: BaseDatabaseWrapper) -> Sequence[str]:
+    """Return what comes before the BEGIN of a transaction of ours."""
+    own = django.vendor == "mysql" and getattr(django, "isolation_level", None) != "read committed"
+    return (_READ_COMMITTED,) if own else ()
+
+
 def _together(django: BaseDatabaseWrapper, statements: Sequence[Statement]) -> Statement:
     """Return a transaction of MySQL's as one text."""
-    first = () if getattr(django, "isolation_level", None) == "read committed" else (_READ_COMMITTED,)
-    text = "; ".join([*first, _BEGIN["mysql"], *(sql for sql, _ in statements), "COMMIT"])
+    text = "; ".join([*_first(django), _BEGIN["mysql"], *(sql for sql, _ in statements), "COMMIT"])
     return text, [value for _, params in statements for value in params]
 
 

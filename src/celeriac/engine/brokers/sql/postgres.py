@@ -71,6 +71,8 @@ _TYPES = {
 UNLESS_KNOWN = "on conflict (id) do nothing"
 UNIQUE_VIOLATION = "23505"
 SAVEPOINT = "celeriac_push"
+MANY = 200
+"""Jobs from which on it pays to insert them without a look at their ids: 1.4 us each, and the savepoint is two trips."""
 
 
 def _inserted(columns: Sequence[str], values: str, unless: str = UNLESS_KNOWN) -> str:
@@ -237,21 +239,13 @@ class Postgres(Dialect):
         return columns, [self._value(column, getattr(job, column)) for column in columns]
 
     def _push_many(self, connection: Connection, jobs: Sequence[Job]) -> None:
-        """Insert jobs. To look first whether their ids are there is a fifth of it, so that is done where one of them is."""
         used = (*rows.PLAIN_COLUMNS, *rows.used_columns(jobs))
         alike = set(map(_alike, jobs))
         shared = _ALIKE if len(alike) == 1 else ()
         own = tuple(column for column in used if column not in shared)
         values = [*(alike.pop() if shared else ()), *(self._array(column, jobs) for column in own)]
-        connection.run(f"savepoint {SAVEPOINT}")
-        try:
-            connection.run(_push_many(shared, own, ""), values)
-        except IntegrityError as error:
-            if code(error) != UNIQUE_VIOLATION:
-                raise
-            connection.run(f"rollback to savepoint {SAVEPOINT}")
+        if len(jobs) < MANY or not _all_new(connection, _push_many(shared, own, ""), values):
             connection.run(_push_many(shared, own, UNLESS_KNOWN), values)
-        connection.run(f"release savepoint {SAVEPOINT}")
 
     def claim(self, connection: Connection, queue: str, limit: int, child: str) -> Rows | None:
         taken = connection.fetch(self._claim, (child, queue, queue, limit, child))
@@ -266,6 +260,20 @@ class Postgres(Dialect):
             part = [outcome for outcome in outcomes if outcome.worker == worker]
             ended.update(Token(*row) for row in connection.fetch(END, (*_ending(part), worker)))
         return ended
+
+
+def _all_new(connection: Connection, insert: str, values: Sequence[Any]) -> bool:
+    """Insert jobs whose ids nobody has, as a rule. Returns False, with nothing done, where somebody has one."""
+    connection.run(f"savepoint {SAVEPOINT}")
+    try:
+        connection.run(insert, values)
+    except IntegrityError as error:
+        if code(error) != UNIQUE_VIOLATION:
+            raise
+        connection.run(f"rollback to savepoint {SAVEPOINT}")
+        return False
+    connection.run(f"release savepoint {SAVEPOINT}")
+    return True
 
 
 def _ending(outcomes: Sequence[Outcome]) -> tuple[str, ...]:

@@ -47,14 +47,15 @@ def folder_for(place: str) -> Path:
     return Path(tempfile.gettempdir()) / f"celeriac-{user}-{_digest(place)}"
 
 
-def place_of(settings: Mapping[str, Any]) -> str:
-    """Return what all processes that use a SQLite file call it."""
-    return os.path.realpath(str(settings["NAME"]))
-
-
 def folder_of(alias: str) -> Path:
-    """Return the folder of a SQLite file."""
-    return folder_for(place_of(connections[alias].settings_dict))
+    """Return the folder of the SQLite file of an alias."""
+    return folder_for(SocketWake._place(connections[alias].settings_dict))
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder of a database where it is missing. Raises ``PermissionError`` where somebody else made it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
 
 
 class SocketWake:
@@ -75,7 +76,7 @@ class SocketWake:
     @staticmethod
     def _place(settings: Mapping[str, Any]) -> str:
         """Return what all processes that use this database call it."""
-        return place_of(settings)
+        return os.path.realpath(str(settings["NAME"]))
 
     # -- receiving ---------------------------------------------------------------------------------------------------------
 
@@ -85,9 +86,9 @@ class SocketWake:
     def _bind(self, kind: str, name: str) -> None:
         if self._inbox is not None or not HAS_SOCKETS:
             return
+        make_private(self._folder)
         place = self._folder / kind
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder.chmod(0o700)
+        place.mkdir(mode=0o700, exist_ok=True)
         self._address = place / name
         with suppress(FileNotFoundError):
             self._address.unlink()

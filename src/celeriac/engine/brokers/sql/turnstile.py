@@ -12,7 +12,10 @@ import logging
 import os
 import random
 import time
+from contextlib import suppress
 from pathlib import Path
+
+from celeriac.engine.brokers.sql.sockets import make_private
 
 try:
     import fcntl
@@ -46,6 +49,8 @@ class Turnstile:
             self._wait()
         except OSError as error:  # a full disk, a folder of somebody else's, a file system without locks
             self._usable = False
+            with suppress(OSError):
+                self.close()
             logger.warning("%s cannot be used (%s): who writes to this SQLite file waits longer for others.", self._path, error)
 
     def _wait(self) -> None:
@@ -57,8 +62,7 @@ class Turnstile:
             pause = min(1.2 * pause, LONGEST_PAUSE)
 
     def _open(self) -> int:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path.parent.chmod(0o700)  # refused where somebody else made it
+        make_private(self._path.parent)
         return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
     def leave(self) -> None:
@@ -69,8 +73,8 @@ class Turnstile:
     def close(self) -> None:
         """Let go of the file."""
         if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+            file, self._file = self._file, -1
+            os.close(file)
 
     def _taken(self) -> bool:
         try:
